@@ -1,0 +1,58 @@
+# `make help` lists what can be asked of this repository.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+TOOLS := build/tools
+VENV := .venv
+BIN := $(VENV)/bin
+
+# uv from the PATH, else fetched from PyPI into build/tools.
+UV := $(shell command -v uv 2>/dev/null || echo $(CURDIR)/$(TOOLS)/bin/uv)
+export PATH := $(CURDIR)/$(BIN):$(dir $(UV)):$(PATH)
+export UV_PYTHON_PREFERENCE ?= system
+
+.PHONY: help setup demo test lint lock docker-engine docker-engine-stop clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: setup ## run the whole road on real flights: pull request, production, roll-back
+	@$(BIN)/python -m demo
+
+test: setup lint ## run every linter and every test
+	@$(BIN)/pytest -n 2 --dist loadgroup
+
+lint: setup ## linters and type checker alone
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+
+setup: $(VENV)/.ready ## fetch uv and the locked tools into .venv
+
+$(VENV)/.ready: requirements/dev.txt pyproject.toml | $(UV)
+	@"$(UV)" venv --quiet --allow-existing --python '>=3.11' $(VENV)
+	@"$(UV)" pip sync --quiet --python $(VENV) --require-hashes requirements/dev.txt
+	@"$(UV)" pip install --quiet --python $(VENV) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(CURDIR)/$(TOOLS)/bin/uv:
+	@$(PYTHON) -m venv $(TOOLS)
+	@$(TOOLS)/bin/python -m pip install --quiet uv
+
+LOCK := pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-header --no-annotate --no-emit-index-url
+lock: | $(UV) ## write requirements/*.txt anew from pyproject.toml
+	@"$(UV)" $(LOCK) pyproject.toml --group dev --output-file requirements/dev.txt
+	@"$(UV)" $(LOCK) --constraint requirements/dev.txt pyproject.toml \
+		--output-file requirements/tidegate.txt
+
+docker-engine: ## as root on Debian or Ubuntu: a Docker engine, a base image, a local registry
+	@scripts/docker-engine start
+
+docker-engine-stop: ## stop what docker-engine started
+	@scripts/docker-engine stop
+
+clean: ## remove what was made here
+	@rm -rf build $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,89 @@
+"""The command line: parse, dispatch to a plain function, write its report, say the exit code."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Mapping, Sequence
+from types import ModuleType
+
+from tidegate import __version__
+
+# verb -> what it does. A verb's module, tidegate.cli.<verb with underscores>, is imported only when
+# the verb is asked for, so that --help answers at once. It has two functions: add_arguments(parser)
+# and run(arguments, config, context) -> a report with .verdict, .blocked and .to_dict().
+VERBS: Mapping[str, str] = {
+    "check-data": "hold datasets against their pandera schemas",
+    "gate-model": "hold the candidate against its bounds and the production baseline",
+    "register-model": "put the candidate into MLflow's registry as the challenger",
+    "build-image": "build the service's image with the model inside",
+    "test-image": "run the image and hold its answers to the offline predictions",
+    "promote": "put a release on an environment",
+    "rollback": "put an environment back to an earlier release",
+    "hold": "keep an environment from taking promotions, or let it again",
+    "status": "show what runs where, since when, and what drifted from the ledger",
+    "comment": "write the reports as one comment on the pull request",
+    "pr": "run the gates of a pull request here and print its comment",
+    "doctor": "say what is missing before it bites",
+    "schema": "print a published JSON Schema: the config's or a report's",
+}
+
+EPILOG = """\
+exit codes: 0 pass, 1 the gate says no, 2 it could not be decided
+
+A service's own pipeline writes a predictions table; `tidegate pr` checks the data, judges the
+model and prints what the pull request would say. `tidegate VERB --help` shows each verb's flags.
+"""
+
+
+def parser_for(arguments: Sequence[str]) -> tuple[argparse.ArgumentParser, str | None]:
+    """The parser, complete for the one verb that `arguments` name."""
+    parser = argparse.ArgumentParser(
+        prog="tidegate",
+        description="Gates for machine-learning services: data, model, image, promotion.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"tidegate {__version__}")
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
+    wanted = next((word for word in arguments if not word.startswith("-")), None)
+    for verb, summary in VERBS.items():
+        sub = verbs.add_parser(verb, help=summary, description=summary[:1].upper() + summary[1:])
+        if verb == wanted:
+            module = verb_module(verb)
+            sub.description = module.__doc__
+            sub.formatter_class = argparse.RawDescriptionHelpFormatter
+            sub.add_argument(
+                "--config",
+                default="tidegate.yaml",
+                metavar="PATH",
+                help="the service's config (default: %(default)s)",
+            )
+            sub.add_argument(
+                "--report",
+                default="reports/tidegate",
+                metavar="DIR",
+                help="folder for <verb>.json and <verb>.md, below the config's folder "
+                "(default: %(default)s)",
+            )
+            sub.add_argument(
+                "--json", action="store_true", help="print the JSON report and nothing else"
+            )
+            module.add_arguments(sub)
+    return parser, wanted
+
+
+def verb_module(verb: str) -> ModuleType:
+    return importlib.import_module("tidegate.cli." + verb.replace("-", "_"))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    parser, verb = parser_for(words)
+    parsed = parser.parse_args(words)
+    assert verb is not None  # noqa: S101 - argparse has refused the rest
+    from tidegate.cli.execution import execute
+    from tidegate.context import Context
+
+    return execute(verb, parsed, Context(interactive=sys.stderr.isatty()))

@@ -1,0 +1,122 @@
+"""Run one verb: its report is written, shown and published, whatever happens."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+import traceback
+from pathlib import Path
+from typing import Any, Protocol
+
+from tidegate import config as configs
+from tidegate.cli import verb_module
+from tidegate.context import Context
+from tidegate.errors import TidegateError
+from tidegate.verdict import Verdict
+
+SCHEMA_VERSION = 1
+
+
+class Report(Protocol):
+    """What a verb's `run` gives back."""
+
+    @property
+    def verdict(self) -> Verdict: ...
+
+    @property
+    def blocked(self) -> bool:
+        """Whether the gate says no: exit code 1."""
+        ...
+
+    def to_dict(self) -> dict[str, Any]:
+        """The verb's own fields of the machine report, JSON types only."""
+        ...
+
+
+def execute(verb: str, arguments: argparse.Namespace, context: Context) -> int:
+    """Exit code: 0 pass, 1 the gate says no, 2 it could not be decided."""
+    module = verb_module(verb)
+    folder = Path(arguments.config).resolve().parent / arguments.report
+    try:
+        load = getattr(module, "load_config", lambda given: configs.load(Path(given.config)))
+        report: Report = module.run(arguments, load(arguments), context)
+        body = {
+            "verb": verb,
+            "verdict": str(report.verdict),
+            "blocked": report.blocked,
+            "error": None,
+            **report.to_dict(),
+        }
+        code = 1 if report.blocked else 0
+    except TidegateError as error:
+        print(f"tidegate {verb}: {error}", file=sys.stderr)
+        body, code = _undecided(verb, error), 2
+    except Exception as error:  # the one place where the unexpected ends
+        unexpected = _unexpected(error, folder, verb)
+        print(f"tidegate {verb}: {unexpected}", file=sys.stderr)
+        body, code = _undecided(verb, unexpected), 2
+    return _deliver(verb, {"schema_version": SCHEMA_VERSION, **body}, code, folder, arguments,
+                    context)  # fmt: skip
+
+
+def _undecided(verb: str, error: TidegateError) -> dict[str, Any]:
+    return {"verb": verb, "verdict": None, "blocked": True, "error": error.to_dict()}
+
+
+def _unexpected(error: Exception, folder: Path, verb: str) -> TidegateError:
+    trace = folder / f"{verb}.traceback.txt"
+    write_atomically(trace, traceback.format_exc())
+    return TidegateError(
+        f"unexpected {type(error).__name__}: {error}",
+        where=str(trace),
+        remedy="this is a defect of tidegate: please report it with that file",
+    )
+
+
+def _deliver(
+    verb: str,
+    report: dict[str, Any],
+    code: int,
+    folder: Path,
+    arguments: argparse.Namespace,
+    context: Context,
+) -> int:
+    from tidegate.report import markdown, terminal
+
+    document = json.dumps(report, indent=2, allow_nan=False) + "\n"
+    text = markdown.render_verb(verb, report)
+    try:
+        write_atomically(folder / f"{verb}.json", document)
+        write_atomically(folder / f"{verb}.md", text)
+    except OSError as error:
+        print(f"tidegate {verb}: the report cannot be written: {error}\n"
+              "  remedy: give --report a folder that can be written", file=sys.stderr)  # fmt: skip
+        return 2
+    if arguments.json:
+        sys.stdout.write(document)
+    elif report["error"] is None:
+        terminal.show(text)
+    if context.environ.get("GITHUB_ACTIONS") == "true":
+        from tidegate.github import runner
+
+        runner.publish(verb, report, text, context.environ, folder)
+    return code
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a file whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(
+        "w", encoding="utf-8", dir=path.parent, prefix=f".{path.name}.", delete=False
+    ) as stream:
+        try:
+            stream.write(text)
+            stream.flush()
+            Path(stream.name).chmod(0o644)
+            os.replace(stream.name, path)  # noqa: PTH105 - the same call, said plainly
+        except BaseException:
+            Path(stream.name).unlink(missing_ok=True)
+            raise

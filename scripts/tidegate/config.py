@@ -1,0 +1,517 @@
+"""The typed config of a service: the only reader of tidegate.yaml."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import yaml
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
+
+from tidegate import digest
+from tidegate.errors import ConfigError
+
+# Kept here, not beside the metrics' code: reading a config must not import numpy.
+METRICS: Mapping[str, tuple[str, ...]] = {
+    "binary": (
+        "accuracy",
+        "balanced-accuracy",
+        "precision",
+        "recall",
+        "f1",
+        "roc-auc",
+        "pr-auc",
+        "log-loss",
+        "brier-score",
+        "expected-calibration-error",
+    ),
+    "multiclass": ("accuracy", "balanced-accuracy", "macro-f1"),
+    "regression": ("mae", "rmse", "r2", "bias"),
+}
+PROBABILITY_METRICS = frozenset(
+    {"roc-auc", "pr-auc", "log-loss", "brier-score", "expected-calibration-error"}
+)
+BUDGETS = (
+    "latency-p50-ms",
+    "latency-p95-ms",
+    "latency-p99-ms",
+    "image-size-mb",
+    "memory-mb",
+    "model-size-mb",
+    "train-minutes",
+)
+
+SERVICE_NAME = r"^[a-z0-9]([a-z0-9._-]*[a-z0-9])?$"
+
+
+def _as_list(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+def _slice_columns(value: Any) -> Any:
+    return [_as_list(item) for item in value] if isinstance(value, list) else value
+
+
+def _share_or_count(value: Any) -> Any:
+    if isinstance(value, str):
+        text = value.strip()
+        try:
+            share = float(text.removesuffix("%")) / 100
+        except ValueError:
+            share = -1.0
+        if not text.endswith("%") or not 0 <= share <= 1:
+            raise ValueError(f"{value!r} is neither a count nor a share between 0% and 100%")
+    elif not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise ValueError(f"{value!r} is neither a count (10) nor a share (0.1%)")
+    return value
+
+
+def _at_least_one(metrics: dict[str, Bound]) -> dict[str, Bound]:
+    if not metrics:
+        raise ValueError("a gate without rules is no gate: name at least one metric")
+    return metrics
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(
+        alias_generator=lambda name: name.replace("_", "-"),
+        extra="forbid",
+        frozen=True,
+        populate_by_name=False,
+    )
+
+
+class Dataset(_Section):
+    """A dataset that is held against its pandera schema."""
+
+    path: str = Field(description="File, folder or glob; Parquet or CSV.")
+    schema_reference: str = Field(
+        alias="schema", description="file.py:Name, package.module:Name, or a YAML or JSON file."
+    )
+    max_failing_rows: Annotated[int | str, BeforeValidator(_share_or_count)] = Field(
+        0, description="Failing rows that are tolerated: a count, or a share such as 0.1%."
+    )
+    redact: list[str] = Field([], description="Columns whose values never leave the runner.")
+    reference: str | None = Field(None, description="An earlier dataset to compare with.")
+
+    def tolerated_rows(self, rows: int) -> int:
+        if isinstance(self.max_failing_rows, str):
+            return int(rows * float(self.max_failing_rows.strip().removesuffix("%")) / 100)
+        return self.max_failing_rows
+
+
+class Evaluation(_Section):
+    """The predictions table that the service's own pipeline writes."""
+
+    predictions: str = Field(description="Parquet or CSV: key, label, score, slice columns.")
+    key: Annotated[list[str], BeforeValidator(_as_list), Field(min_length=1)]
+    label: str
+    score: str | None = Field(None, description="Column with a probability.")
+    prediction: str | None = Field(None, description="Column with a predicted class or value.")
+    threshold: float = Field(0.5, ge=0, le=1, description="Score from which a row is positive.")
+    cluster: str | None = Field(None, description="Rows that are not independent of one another.")
+    slices: Annotated[list[list[str]], BeforeValidator(_slice_columns)] = []
+
+    @model_validator(mode="after")
+    def _one_output(self) -> Self:
+        if (self.score is None) == (self.prediction is None):
+            raise ValueError("name exactly one of score and prediction")
+        return self
+
+    @property
+    def output(self) -> str:
+        """The column that holds what the model said."""
+        column = self.score if self.score is not None else self.prediction
+        assert column is not None  # noqa: S101 - _one_output has seen to it
+        return column
+
+    @property
+    def columns(self) -> list[str]:
+        """Every column that the predictions table must have, in a fixed order."""
+        slices = [column for group in self.slices for column in group]
+        wanted = [*self.key, self.label, self.output, *([self.cluster] if self.cluster else [])]
+        return list(dict.fromkeys([*wanted, *slices]))
+
+
+class Bound(_Section):
+    """What one metric is held to."""
+
+    min: float | None = None
+    max: float | None = None
+    max_regression: float | None = Field(None, ge=0)
+
+    @model_validator(mode="after")
+    def _bounds_something(self) -> Self:
+        if self.min is None and self.max is None and self.max_regression is None:
+            raise ValueError("a metric without a bound decides nothing: set min, max or "
+                             "max-regression")  # fmt: skip
+        return self
+
+
+class Gate(_Section):
+    """The quality bar."""
+
+    mode: Literal["off", "warn", "enforce"] = "enforce"
+    confidence: float = Field(0.95, gt=0.5, lt=1)
+    min_slice_rows: int = Field(200, ge=1)
+    on_inconclusive: Literal["fail", "warn"] = "fail"
+    on_inconclusive_slice: Literal["fail", "warn"] = "warn"
+    on_missing_baseline: Literal["fail", "absolute-only"] = "absolute-only"
+    metrics: Annotated[dict[str, Bound], AfterValidator(_at_least_one)]
+    slice_metrics: dict[str, Bound] = {}
+    budgets: dict[str, Annotated[float, Field(gt=0)]] = {}
+
+
+class Registry(_Section):
+    """The MLflow tracking server and the names of the aliases."""
+
+    tracking_uri: str = Field(
+        "sqlite:///mlflow.db", description="MLFLOW_TRACKING_URI in the environment wins over it."
+    )
+    champion_alias: str = Field("champion", pattern=r"^[\w-]+$")
+    challenger_alias: str = Field("challenger", pattern=r"^[\w-]+$")
+
+
+class Image(_Section):
+    """How the image is built and what it is called."""
+
+    repository: str = Field(description="Image name without a tag, such as ghcr.io/acme/fraud.")
+    context: str = "."
+    dockerfile: str = "Dockerfile"
+    push: bool = False
+
+
+class Serving(_Section):
+    """How to talk to the running service. The defaults are MLflow's scoring protocol."""
+
+    port: int = Field(8080, ge=1, le=65535, description="Port inside the container.")
+    ready: str = Field("/health", description="Answers 200 once predictions can be served.")
+    predict: str = Field("/invocations", description='Takes {"dataframe_records": [...]}.')
+    examples: str = Field(
+        "reports/examples.jsonl",
+        description="JSON lines {request, expected}: rows of the evaluation set and the offline "
+        "prediction, which the running image must repeat.",
+    )
+    tolerance: float = Field(1e-6, ge=0, description="Greatest difference from the offline value.")
+    startup_seconds: float = Field(60, gt=0)
+
+
+class Deploy(_Section):
+    """What puts a release on an environment."""
+
+    kind: Literal["docker", "command", "kubernetes"]
+    port: int | None = Field(None, ge=1, le=65535, description="docker: port on the host.")
+    run: str | None = Field(None, description="command: given the release in TIDEGATE_* variables.")
+    url: str | None = Field(None, description="command: where the deployed service answers.")
+    context: str | None = Field(None, description="kubernetes: the kubectl context.")
+    overlay: str | None = Field(None, description="kubernetes: the kustomize overlay.")
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        needed = {"docker": ("port",), "command": ("run", "url"), "kubernetes": ("overlay",)}
+        for name in needed[self.kind]:
+            if getattr(self, name) is None:
+                raise ValueError(f"deploy kind {self.kind} needs {name}")
+        return self
+
+
+class Environment(_Section):
+    """A place that runs one release at a time."""
+
+    after: str | None = Field(None, description="Environment that must hold the release first.")
+    soak_minutes: float = Field(0, ge=0, description="For how long it must have held it.")
+    approval: Literal["none", "environment", "dispatch"] = "none"
+    approvers: list[str] = Field([], description="dispatch: GitHub logins who may approve.")
+    deploy: Deploy
+
+    @model_validator(mode="after")
+    def _approvers(self) -> Self:
+        if self.approval == "dispatch" and not self.approvers:
+            raise ValueError("approval: dispatch needs approvers, a list of GitHub logins")
+        return self
+
+
+class Config(_Section):
+    """A service's tidegate.yaml. Sections are optional: a command asks for those it needs."""
+
+    version: Literal[1] = 1
+    service: str = Field("", pattern=SERVICE_NAME, description="Default: the folder's name.")
+    model: str = Field("", description="Registered model name. Default: the service's name.")
+    model_path: str = Field("models/model", description="The MLflow model folder that was trained.")
+    task: Literal["binary", "multiclass", "regression"] = "binary"
+    data: dict[str, Dataset] = {}
+    evaluation: Evaluation | None = None
+    gate: Gate | None = None
+    registry: Registry = Registry()
+    image: Image | None = None
+    serving: Serving = Serving()
+    environments: dict[str, Environment] = {}
+
+    _path: Path = Path("tidegate.yaml")
+
+    @property
+    def path(self) -> Path:
+        return self._path
+
+    @property
+    def root(self) -> Path:
+        """The service's folder: every path in the config is relative to it."""
+        return self._path.resolve().parent
+
+    def resolve(self, path: str) -> Path:
+        return self.root / path
+
+    @property
+    def gate_digest(self) -> str:
+        """Digest of everything in the config that a verdict on the model depends on."""
+        return digest.of_json(
+            self.model_dump(mode="json", by_alias=True, include={"task", "evaluation", "gate"})
+        )
+
+    def need_evaluation(self) -> Evaluation:
+        if self.evaluation is None:
+            raise self._missing("evaluation")
+        return self.evaluation
+
+    def need_gate(self) -> Gate:
+        if self.gate is None:
+            raise self._missing("gate")
+        return self.gate
+
+    def need_image(self) -> Image:
+        if self.image is None:
+            raise self._missing("image")
+        return self.image
+
+    def need_dataset(self, name: str) -> Dataset:
+        if name not in self.data:
+            raise ConfigError(
+                f"no dataset is called {name!r}" + _suggestion(name, self.data),
+                where=str(self.path),
+                remedy=f"known datasets: {', '.join(self.data) or 'none'}",
+            )
+        return self.data[name]
+
+    def need_environment(self, name: str) -> Environment:
+        if name not in self.environments:
+            raise ConfigError(
+                f"no environment is called {name!r}" + _suggestion(name, self.environments),
+                where=str(self.path),
+                remedy=f"known environments: {', '.join(self.environments) or 'none'}",
+            )
+        return self.environments[name]
+
+    def _missing(self, section: str) -> ConfigError:
+        return ConfigError(
+            f"the section {section!r} is missing, and this command needs it",
+            where=str(self.path),
+            remedy=f"add {section}: to the config; docs/config.md shows one",
+        )
+
+
+def load(path: Path) -> Config:
+    """Read and check a config.
+
+    Raises ConfigError, which names every mistake with its file and line.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ConfigError(
+            "there is no config here",
+            where=str(path),
+            remedy="run the command in the service's folder, or pass --config PATH",
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"the config cannot be read: {error}", where=str(path)) from None
+    try:
+        tree = yaml.compose(text, Loader=yaml.SafeLoader)
+        values = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f":{mark.line + 1}" if mark else ""
+        problem = getattr(error, "problem", None) or str(error).splitlines()[0]
+        raise ConfigError(
+            f"this is not valid YAML: {problem}",
+            where=f"{path}{line}",
+            remedy="mend the syntax; an editor with the JSON Schema shows where",
+        ) from None
+    if not isinstance(values, dict) or tree is None:
+        raise ConfigError(
+            "the config is empty, or not a mapping",
+            where=str(path),
+            remedy="start from the example in docs/config.md",
+        )
+    _refuse_repeated_keys(tree, path)
+    values.setdefault("service", path.resolve().parent.name.lower())
+    values.setdefault("model", values["service"])
+    try:
+        config = Config.model_validate(values)
+    except ValidationError as error:
+        raise _explain(error, tree, path) from None
+    config._path = path
+    _check_relations(config, tree)
+    return config
+
+
+def _check_relations(config: Config, tree: yaml.Node) -> None:
+    """Hold the sections to one another: what no single field can see."""
+    if config.gate is not None:
+        known = METRICS[config.task]
+        for section, metrics in (
+            ("metrics", config.gate.metrics),
+            ("slice-metrics", config.gate.slice_metrics),
+        ):
+            for name in metrics:
+                _known_name(config, tree, ("gate", section, name), name, known, "metric")
+                if (
+                    name in PROBABILITY_METRICS
+                    and config.evaluation is not None
+                    and config.evaluation.score is None
+                ):
+                    raise ConfigError(
+                        f"{name} needs a probability, and evaluation names no score column",
+                        where=_where(config.path, tree, ("gate", section, name)),
+                        remedy="set evaluation.score, or take the metric out",
+                    )
+        for name in config.gate.budgets:
+            _known_name(config, tree, ("gate", "budgets", name), name, BUDGETS, "budget")
+    for name, environment in config.environments.items():
+        seen = [name]
+        after = environment.after
+        while after is not None:
+            place = ("environments", name, "after")
+            _known_name(config, tree, place, after, tuple(config.environments), "environment")
+            if after in seen:
+                raise ConfigError(
+                    f"environments wait for each other: {' after '.join([*seen, after])}",
+                    where=_where(config.path, tree, place),
+                    remedy="the environments are an ordered path; the first one has no after",
+                )
+            seen.append(after)
+            after = config.environments[after].after
+
+
+def _known_name(
+    config: Config,
+    tree: yaml.Node,
+    place: tuple[str, ...],
+    name: str,
+    known: tuple[str, ...],
+    kind: str,
+) -> None:
+    if name not in known:
+        raise ConfigError(
+            f"{name!r} is no known {kind}" + _suggestion(name, known),
+            where=_where(config.path, tree, place),
+            remedy=f"known: {', '.join(known)}",
+        )
+
+
+def _explain(error: ValidationError, tree: yaml.Node, path: Path) -> ConfigError:
+    problems = []
+    for item in error.errors():
+        place = item["loc"]
+        name = ".".join(str(part) for part in place)
+        if item["type"] == "extra_forbidden":
+            known = _known_keys(place[:-1])
+            problem = f"unknown key {place[-1]!r}" + _suggestion(str(place[-1]), known)
+            if place[:-1]:
+                problem += f" (in {'.'.join(str(part) for part in place[:-1])})"
+        elif item["type"] == "missing":
+            problem = f"{name} is missing"
+        else:
+            reason = item["msg"].removeprefix("Value error, ")
+            problem = f"{name}: {reason[:1].lower()}{reason[1:]}"
+            if item["type"] not in {"value_error", "model_type"}:
+                problem += f" (it is {item['input']!r})"
+        problems.append((_where(path, tree, place), problem))
+    first_where, first = problems[0]
+    more = "".join(f"\n{where}: {problem}" for where, problem in problems[1:])
+    return ConfigError(
+        first + more, where=first_where, remedy="docs/config.md lists every key with its type"
+    )
+
+
+def _known_keys(place: tuple[int | str, ...]) -> list[str]:
+    """The keys that the section at `place` knows."""
+    section: Any = Config
+    for part in place:
+        if isinstance(section, type) and issubclass(section, BaseModel):
+            fields = {field.alias or name: field for name, field in section.model_fields.items()}
+            if part not in fields:
+                return []
+            section = _section_type(fields[str(part)].annotation)
+    if isinstance(section, type) and issubclass(section, BaseModel):
+        return [field.alias or name for name, field in section.model_fields.items()]
+    return []
+
+
+def _section_type(annotation: Any) -> Any:
+    """The section inside `X | None` or `dict[str, X]`."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    for argument in getattr(annotation, "__args__", ()):
+        inner = _section_type(argument)
+        if inner is not None:
+            return inner
+    return None
+
+
+def _suggestion(name: str, known: Any) -> str:
+    nearest = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
+    return f"; did you mean {nearest[0]!r}?" if nearest else ""
+
+
+def _where(path: Path, tree: yaml.Node | None, place: tuple[int | str, ...]) -> str:
+    """`file:line` of the deepest part of `place` that the YAML has."""
+    node, line = tree, 1
+    for part in place:
+        if not isinstance(node, yaml.MappingNode):
+            break
+        for key, value in node.value:
+            if key.value == str(part):
+                node, line = value, key.start_mark.line + 1
+                break
+        else:
+            break
+    return f"{path}:{line}"
+
+
+def line_of(config: Config, *place: str) -> int:
+    """Line of a key of the config's file, for messages that point at it."""
+    tree = yaml.compose(config.path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+    return int(_where(config.path, tree, place).rsplit(":", 1)[1])
+
+
+def _refuse_repeated_keys(node: yaml.Node, path: Path) -> None:
+    for mapping in _mappings(node):
+        seen: set[str] = set()
+        for key, _ in mapping.value:
+            if key.value in seen:
+                raise ConfigError(
+                    f"the key {key.value!r} stands here twice",
+                    where=f"{path}:{key.start_mark.line + 1}",
+                    remedy="keep one of them",
+                )
+            seen.add(key.value)
+
+
+def _mappings(node: yaml.Node) -> Iterator[yaml.MappingNode]:
+    if isinstance(node, yaml.MappingNode):
+        yield node
+        for _, value in node.value:
+            yield from _mappings(value)
+    elif isinstance(node, yaml.SequenceNode):
+        for value in node.value:
+            yield from _mappings(value)

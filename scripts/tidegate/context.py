@@ -1,0 +1,38 @@
+"""The edges of the world that commands are given instead of reaching for them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from tidegate.config import Config
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a command may know of the world outside its arguments."""
+
+    environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    interactive: bool = False
+
+    def tracking_uri(self, config: Config) -> str:
+        """MLflow's address: the environment wins; a relative SQLite file is the service's own."""
+        uri = self.environ.get("MLFLOW_TRACKING_URI") or config.registry.tracking_uri
+        scheme, separator, path = uri.partition(":///")
+        if scheme == "sqlite" and separator and not path.startswith("/"):
+            return f"sqlite:///{config.resolve(path)}"
+        return uri
+
+    def commit(self, folder: Path) -> str | None:
+        """The commit that is being judged: the runner's word, else the checkout's HEAD."""
+        if sha := self.environ.get("TIDEGATE_COMMIT") or self.environ.get("GITHUB_SHA"):
+            return sha
+        answer = subprocess.run(
+            ["git", "rev-parse", "HEAD"], cwd=folder, capture_output=True, text=True, check=False
+        )
+        return answer.stdout.strip() or None

@@ -1,0 +1,37 @@
+"""Content digests: `sha256:<hex>`, the same on every machine."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+
+def of_bytes(content: bytes) -> str:
+    return "sha256:" + hashlib.sha256(content).hexdigest()
+
+
+def of_file(path: Path) -> str:
+    with path.open("rb") as stream:
+        return "sha256:" + hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def of_json(value: Any) -> str:
+    """Digest of a JSON value in canonical form: sorted keys, no spaces, no NaN."""
+    return of_bytes(
+        json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
+    )
+
+
+def of_files(files: Iterable[Path], root: Path) -> str:
+    """Digest of a set of files: their paths below `root` and their contents, in any order."""
+    entries = {path.relative_to(root).as_posix(): of_file(path) for path in files}
+    return of_json(entries)
+
+
+def of_folder(folder: Path) -> str:
+    """Digest of every file below `folder`, compiled Python left out."""
+    files = (path for path in folder.rglob("*") if path.is_file() and path.suffix != ".pyc")
+    return of_files(files, folder)
