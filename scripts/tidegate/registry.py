@@ -1,0 +1,254 @@
+"""The model registry: MLflow through its public client, on a server or on a SQLite file."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from tidegate.config import Config
+from tidegate.context import Context
+from tidegate.errors import RegistryError
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+MODEL_ARTIFACT = "model"
+PREDICTIONS_ARTIFACT = "tidegate/predictions.parquet"
+GATE_REPORT_ARTIFACT = "tidegate/gate-model.json"
+DATA_REPORT_ARTIFACT = "tidegate/check-data.json"
+
+# Set unless the user has set them: a gate neither phones home nor hangs on a dead server.
+_DEFAULTS = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_LOGGING_LEVEL": "WARNING",
+    "GIT_PYTHON_REFRESH": "quiet",
+}
+
+
+@dataclass(frozen=True)
+class ModelVersion:
+    """One version of a registered model."""
+
+    name: str
+    version: str
+    run_id: str
+    source: str
+    tags: Mapping[str, str]
+    created_at: datetime
+
+    @property
+    def uri(self) -> str:
+        return f"models:/{self.name}/{self.version}"
+
+
+class Registry:
+    """A registered model: its versions, its aliases and what was logged with each version."""
+
+    def __init__(
+        self,
+        tracking_uri: str,
+        model: str,
+        champion_alias: str = "champion",
+        challenger_alias: str = "challenger",
+    ):
+        self.tracking_uri = tracking_uri
+        self.model = model
+        self.champion_alias = champion_alias
+        self.challenger_alias = challenger_alias
+        self.client = _client(tracking_uri)
+
+    @classmethod
+    def open(cls, config: Config, context: Context) -> Registry:
+        """The registry that the config, or MLFLOW_TRACKING_URI, names."""
+        return cls(
+            context.tracking_uri(config),
+            config.model,
+            config.registry.champion_alias,
+            config.registry.challenger_alias,
+        )
+
+    def champion(self) -> ModelVersion | None:
+        return self.by_alias(self.champion_alias)
+
+    def challenger(self) -> ModelVersion | None:
+        return self.by_alias(self.challenger_alias)
+
+    def by_alias(self, alias: str) -> ModelVersion | None:
+        """The version behind an alias; None when the alias, or the model, does not exist yet."""
+        with self.reachable(absent_is_fine=True):
+            return _version(self.client.get_model_version_by_alias(self.model, alias))
+        return None
+
+    def version(self, version: str) -> ModelVersion:
+        with self.reachable(absent_is_fine=True):
+            return _version(self.client.get_model_version(self.model, version))
+        raise RegistryError(
+            f"model {self.model} has no version {version}",
+            where=self.shown_uri,
+            remedy="`tidegate status` lists the releases with their versions",
+        )
+
+    def reference(self, uri: str) -> ModelVersion | None:
+        """The version that `models:/NAME@ALIAS` or `models:/NAME/VERSION` names."""
+        match = re.fullmatch(r"models:/(?P<name>[^/@]+)(@(?P<alias>.+)|/(?P<version>\d+))", uri)
+        if match is None:
+            raise RegistryError(
+                f"{uri!r} names no model", remedy="write models:/NAME@ALIAS or models:/NAME/VERSION"
+            )
+        other = self if match["name"] == self.model else Registry(self.tracking_uri, match["name"])
+        return other.by_alias(match["alias"]) if match["alias"] else other.version(match["version"])
+
+    def register(
+        self,
+        model_path: Path,
+        *,
+        files: Mapping[str, Path],
+        tags: Mapping[str, str],
+        alias: str,
+        metrics: Mapping[str, float] = MappingProxyType({}),
+    ) -> ModelVersion:
+        """Log a model folder with its files in a run of its own and make it a version.
+
+        files: artifact path -> local file. The alias moves last, so a call that is cut off
+        leaves the registry's aliases as they were.
+        """
+        with self.reachable():
+            run = self.client.create_run(self.experiment(self.model), run_name=f"{self.model}")
+            run_id = run.info.run_id
+            try:
+                self.client.log_artifacts(run_id, str(model_path), MODEL_ARTIFACT)
+                with TemporaryDirectory() as staged:
+                    for artifact, path in files.items():
+                        target = Path(staged, artifact)
+                        target.parent.mkdir(parents=True, exist_ok=True)
+                        shutil.copyfile(path, target)
+                    self.client.log_artifacts(run_id, staged)
+                for name, value in metrics.items():
+                    self.client.log_metric(run_id, name, value)
+                for name, text in tags.items():
+                    self.client.set_tag(run_id, name, text)
+                if not self.client.search_registered_models(f"name = '{self.model}'"):
+                    self.client.create_registered_model(self.model)
+                created = self.client.create_model_version(
+                    self.model,
+                    source=f"{run.info.artifact_uri}/{MODEL_ARTIFACT}",
+                    run_id=run_id,
+                    tags=dict(tags),
+                )
+            except BaseException:
+                self.client.set_terminated(run_id, "FAILED")
+                raise
+            self.client.set_terminated(run_id)
+            self.client.set_registered_model_alias(self.model, alias, created.version)
+            return _version(created)
+
+    def set_alias(self, alias: str, version: str) -> None:
+        with self.reachable():
+            self.client.set_registered_model_alias(self.model, alias, version)
+
+    def delete_alias(self, alias: str) -> None:
+        with self.reachable():
+            self.client.delete_registered_model_alias(self.model, alias)
+
+    def download(self, version: ModelVersion, artifact: str, folder: Path) -> Path:
+        """Fetch a file or folder that was logged with a version; its local path."""
+        with self.reachable(absent_is_fine=True):
+            held = self.client.list_artifacts(version.run_id, str(Path(artifact).parent))
+            if artifact in {item.path for item in held} or artifact == MODEL_ARTIFACT:
+                return Path(self.client.download_artifacts(version.run_id, artifact, str(folder)))
+        raise RegistryError(
+            f"version {version.version} of {version.name} was logged without {artifact}",
+            where=self.shown_uri,
+            remedy="versions made by `tidegate register-model` carry it",
+        )
+
+    def experiment(self, name: str) -> str:
+        """Id of an experiment, made when it does not exist.
+
+        On a SQLite file the artifacts go beside it: MLflow's own default is the current folder,
+        which in CI is another one on each run.
+        """
+        with self.reachable():
+            if (found := self.client.get_experiment_by_name(name)) is not None:
+                return str(found.experiment_id)
+            location = None
+            if self.tracking_uri.startswith("sqlite:///"):
+                database = Path(self.tracking_uri.removeprefix("sqlite:///"))
+                location = (database.parent / f"{database.stem}-artifacts").resolve().as_uri()
+            return str(self.client.create_experiment(name, artifact_location=location))
+
+    @property
+    def shown_uri(self) -> str:
+        """The address without a password."""
+        parts = urlsplit(self.tracking_uri)
+        return self.tracking_uri.replace(f"{parts.username}:{parts.password}@", "***@")
+
+    @contextmanager
+    def reachable(self, *, absent_is_fine: bool = False) -> Iterator[None]:
+        """Turn MLflow's failures into RegistryErrors. `absent_is_fine` swallows 'not found'."""
+        from mlflow.exceptions import MlflowException
+
+        try:
+            yield
+        except MlflowException as error:
+            # A model that does not exist is "not found", an alias is "invalid": MLflow's own words.
+            absent = error.error_code in {"RESOURCE_DOES_NOT_EXIST", "NOT_FOUND"} or (
+                error.error_code == "INVALID_PARAMETER_VALUE" and "not found" in str(error)
+            )
+            if not (absent_is_fine and absent):
+                raise self._failure(error) from None
+        except RegistryError:
+            raise
+        except Exception as error:
+            raise self._failure(error) from None
+
+    def _failure(self, error: Exception) -> RegistryError:
+        first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        return RegistryError(
+            f"MLflow did not do as asked: {first[:300]}",
+            where=self.shown_uri,
+            remedy="see that the server runs and MLFLOW_TRACKING_URI and its credentials are right",
+        )
+
+
+def _client(tracking_uri: str) -> MlflowClient:
+    for name, value in _DEFAULTS.items():
+        os.environ.setdefault(name, value)
+    from mlflow import MlflowClient
+
+    try:
+        client = MlflowClient(tracking_uri, registry_uri=tracking_uri)
+        if tracking_uri.startswith("sqlite:///"):
+            Path(tracking_uri.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+    except Exception as error:
+        raise RegistryError(
+            f"there is no registry at this address: {error}",
+            where=tracking_uri.rpartition("@")[2],
+            remedy="set registry.tracking-uri or MLFLOW_TRACKING_URI: sqlite:///mlflow.db, or the "
+            "http(s) address of an MLflow server",
+        ) from None
+    return client
+
+
+def _version(entity: Any) -> ModelVersion:
+    return ModelVersion(
+        name=entity.name,
+        version=str(entity.version),
+        run_id=entity.run_id,
+        source=entity.source,
+        tags=dict(entity.tags),
+        created_at=datetime.fromtimestamp(entity.creation_timestamp / 1000, UTC),
+    )
