@@ -15,6 +15,8 @@ from tidegate import __version__
 # and run(arguments, config, context) -> a report with .verdict, .blocked and .to_dict().
 VERBS: Mapping[str, str] = {
     "check-data": "hold datasets against their pandera schemas",
+    "pull-data": "fetch the service's DVC-tracked data",
+    "reproduce-pipeline": "run the service's own training pipeline",
     "gate-model": "hold the candidate against its bounds and the production baseline",
     "register-model": "put the candidate into MLflow's registry as the challenger",
     "build-image": "build the service's image with the model inside",
@@ -74,12 +76,19 @@ def parser_for(arguments: Sequence[str]) -> tuple[argparse.ArgumentParser, str |
     return parser, wanted
 
 
+def lines(text: str) -> list[str]:
+    """Type of a flag that may be repeated and takes one item per line: use action="extend"."""
+    return [line.strip() for line in text.splitlines() if line.strip()]
+
+
 def verb_module(verb: str) -> ModuleType:
     return importlib.import_module("tidegate.cli." + verb.replace("-", "_"))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    words = list(sys.argv[1:] if arguments is None else arguments)
+    given = sys.argv[1:] if arguments is None else arguments
+    # An action passes each of its inputs as --name="$VALUE"; an empty one is as if not given.
+    words = [word for word in given if not (word.startswith("--") and word.endswith("="))]
     parser, verb = parser_for(words)
     parsed = parser.parse_args(words)
     assert verb is not None  # noqa: S101 - argparse has refused the rest

@@ -1,0 +1,131 @@
+"""The service's own commands: DVC and whatever trains the model. Tidegate only runs them."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+import sys
+import time
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tidegate.config import Config
+from tidegate.errors import DataError, TidegateError
+from tidegate.verdict import Verdict
+
+
+class PipelineError(TidegateError):
+    """A command of the service failed."""
+
+
+@dataclass(frozen=True)
+class CommandReport:
+    """A command of the service that ended well."""
+
+    service: str
+    command: str
+    seconds: float
+    verdict: Verdict = Verdict.PASS
+    blocked: bool = False
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "service": self.service,
+            "command": self.command,
+            "seconds": round(self.seconds, 3),
+        }
+
+
+def run(command: Sequence[str], folder: Path, environ: Mapping[str, str]) -> float:
+    """Run a command in the service's folder, its output passed on as it comes; seconds it took.
+
+    Raises PipelineError with the last lines of the output.
+    """
+    shown = shlex.join(command)
+    # The service has a virtual environment of its own: ours must not be taken for it.
+    inherited = {name: value for name, value in environ.items() if name != "VIRTUAL_ENV"}
+    started = time.monotonic()
+    try:
+        process = subprocess.Popen(
+            command,
+            cwd=folder,
+            env=inherited,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+        )
+    except OSError as error:
+        raise PipelineError(
+            f"`{shown}` cannot be started: {error.strerror}",
+            where=str(folder),
+            remedy=f"install {command[0]!r}, or name another command",
+        ) from None
+    tail: deque[str] = deque(maxlen=12)
+    with process:
+        assert process.stdout is not None  # noqa: S101 - it is a pipe
+        for line in process.stdout:
+            sys.stderr.write(line)
+            tail.append(line.rstrip())
+    if process.returncode != 0:
+        raise PipelineError(
+            f"`{shown}` ended with exit code {process.returncode}; its last lines:\n"
+            + "\n".join(tail),
+            where=str(folder),
+            remedy="run the same command in the service's folder and mend what it says",
+        )
+    return time.monotonic() - started
+
+
+def pull_data(
+    config: Config,
+    dvc: str,
+    remote_url: str | None,
+    targets: Sequence[str],
+    environ: Mapping[str, str],
+) -> CommandReport:
+    """`dvc pull`, from `remote_url` where one is given.
+
+    Raises PipelineError when DVC fails, DataError when a dataset is still not there.
+    """
+    words = shlex.split(dvc)
+    seconds = 0.0
+    if remote_url:
+        # In .dvc/config.local, which git ignores: the repository's own setting stays as it is.
+        command = [*words, "remote", "add", "--local", "--force", "--default", "tidegate"]
+        seconds += run([*command, remote_url], config.root, environ)
+    pull = [*words, "pull", *targets]
+    seconds += run(pull, config.root, environ)
+    if not targets:
+        _datasets_are_there(config)
+    return CommandReport(config.service, shlex.join(pull), seconds)
+
+
+def _datasets_are_there(config: Config) -> None:
+    for name, dataset in config.data.items():
+        if not any(config.root.glob(dataset.path)):
+            raise DataError(
+                f"dataset {name} is not there after the pull",
+                where=dataset.path,
+                remedy="track it with `dvc add`, commit the .dvc file, and run `dvc push`",
+            )
+
+
+def reproduce(config: Config, command: str, environ: Mapping[str, str]) -> CommandReport:
+    """Run the training pipeline and see that it wrote the predictions table.
+
+    Raises PipelineError when it fails or writes none.
+    """
+    seconds = run(shlex.split(command), config.root, environ)
+    if config.evaluation is not None:
+        table = config.resolve(config.evaluation.predictions)
+        if not table.is_file():
+            raise PipelineError(
+                "the pipeline ended well but wrote no predictions table",
+                where=str(table),
+                remedy="write it in the last stage, or mend evaluation.predictions in the config",
+            )
+    return CommandReport(config.service, command, seconds)
