@@ -12,6 +12,8 @@ BIN := $(VENV)/bin
 UV := $(shell command -v uv 2>/dev/null || echo $(CURDIR)/$(TOOLS)/bin/uv)
 export PATH := $(CURDIR)/$(BIN):$(dir $(UV)):$(PATH)
 export UV_PYTHON_PREFERENCE ?= system
+# Compiled modules are kept, whatever the shell says: importing mlflow without them takes 4 s more.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help setup demo test lint lock docker-engine docker-engine-stop clean
 

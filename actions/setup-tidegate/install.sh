@@ -1,22 +1,34 @@
 #!/usr/bin/env bash
 # Installs tidegate for this job from the pack's hashed lock and puts `tidegate` on the PATH.
-# The virtual environment's own folder stays off the PATH: the job's `python` remains the job's.
+# The environment is kept in the runner's tool cache under the digest of the lock, so that a runner
+# that lives on installs it once. Its folder stays off the PATH: the job's `python` remains the job's.
 set -euo pipefail
 
-pack=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
-home="$RUNNER_TEMP/tidegate"
-
 # From the pack's folder, so that no uv settings of the repository under judgement apply.
-cd "$pack"
-uv venv --quiet --clear --python '>=3.11' "$home/venv"
-uv pip sync --quiet --python "$home/venv" --require-hashes requirements/tidegate.txt
-site=$("$home/venv/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
-printf '%s\n' "$pack/scripts" > "$site/tidegate.pth"
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+lock=$(sha256sum requirements/tidegate.txt)
+environment="$RUNNER_TOOL_CACHE/tidegate/${lock:0:16}"
+
+if [ ! -d "$environment" ]; then
+  mkdir -p "$RUNNER_TOOL_CACHE/tidegate"
+  building=$(mktemp -d "$environment.XXXXXX")
+  uv venv --quiet --clear --relocatable --python '>=3.11' "$building"
+  uv pip sync --quiet --python "$building" --require-hashes requirements/tidegate.txt
+  # Another job on this runner may have been faster: then its environment serves.
+  mv -T "$building" "$environment" 2>/dev/null || rm -rf "$building"
+fi
 
 # -I: neither the working directory nor PYTHON* variables can slip a module in.
-mkdir -p "$home/bin"
-printf '#!/bin/sh\nexec "%s/venv/bin/python" -I -m tidegate "$@"\n' "$home" > "$home/bin/tidegate"
-chmod +x "$home/bin/tidegate"
+mkdir -p "$RUNNER_TEMP/tidegate"
+cat > "$RUNNER_TEMP/tidegate/tidegate" <<EOF
+#!/bin/sh
+exec "$environment/bin/python" -I -c '
+import sys
+sys.path.insert(0, "$PWD/scripts")
+from tidegate.cli import main
+sys.exit(main())' "\$@"
+EOF
+chmod +x "$RUNNER_TEMP/tidegate/tidegate"
 
-echo "$home/bin" >> "$GITHUB_PATH"
+echo "$RUNNER_TEMP/tidegate" >> "$GITHUB_PATH"
 echo "TIDEGATE_READY=$TIDEGATE_PACK" >> "$GITHUB_ENV"

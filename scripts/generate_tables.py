@@ -1,0 +1,102 @@
+"""Write the tables of README.md and actions/*/README.md anew from the YAML files they describe.
+
+`make tables` runs it; with --check it changes nothing and fails where a table is out of date.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).resolve().parents[1]
+BLOCK = re.compile(r"(<!-- table: (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def load(path: Path) -> dict[Any, Any]:
+    tree = yaml.safe_load(path.read_text())
+    assert isinstance(tree, dict)  # noqa: S101 - every workflow and action is a mapping
+    return tree
+
+
+def inputs(tree: dict[Any, Any]) -> str:
+    rows = []
+    for name, spec in (tree.get("inputs") or {}).items():
+        default = str(spec.get("default", "")).strip().replace("\n", ", ")
+        shown = "**required**" if spec.get("required") else f"`{default}`" if default else ""
+        rows.append((f"`{name}`", cell(spec["description"]), shown))
+    return table(("input", "what", "default"), rows)
+
+
+def outputs(tree: dict[Any, Any]) -> str:
+    rows = [
+        (f"`{name}`", cell(spec["description"]))
+        for name, spec in (tree.get("outputs") or {}).items()
+    ]
+    return table(("output", "what"), rows)
+
+
+def actions(root: Path) -> str:
+    rows = [
+        (f"[`{path.parent.name}`](actions/{path.parent.name}/README.md)", load(path)["description"])
+        for path in sorted(root.glob("actions/*/action.yml"))
+    ]
+    return table(("action", "what it does"), rows)
+
+
+def workflows(root: Path) -> str:
+    rows = []
+    for path in sorted(root.glob(".github/workflows/ml-*.yml")):
+        opening = re.match(r"(?:# .*\n)+", path.read_text())
+        assert opening is not None  # noqa: S101 - each of them opens with what it does
+        what = " ".join(line.lstrip("# ") for line in opening[0].splitlines())
+        rows.append((f"[`{path.name}`](.github/workflows/{path.name})", what))
+    return table(("workflow", "what it does"), rows)
+
+
+def table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    if not rows:
+        return "None.\n"
+    lines = [head, ("---",) * len(head), *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")
+
+
+def filled(path: Path) -> str:
+    """The text of a README with its tables as they should be."""
+
+    def block(match: re.Match[str]) -> str:
+        if match[2] in {"actions", "workflows"}:
+            body = {"actions": actions, "workflows": workflows}[match[2]](ROOT)
+        else:
+            body = {"inputs": inputs, "outputs": outputs}[match[2]](
+                load(path.parent / "action.yml")
+            )
+        return match[1] + body + match[3]
+
+    return BLOCK.sub(block, path.read_text())
+
+
+def main() -> int:
+    check = "--check" in sys.argv[1:]
+    stale = []
+    for path in [ROOT / "README.md", *sorted(ROOT.glob("actions/*/README.md"))]:
+        text = filled(path)
+        if text != path.read_text():
+            stale.append(path.relative_to(ROOT).as_posix())
+            if not check:
+                path.write_text(text)
+    if check and stale:
+        print(f"out of date: {', '.join(stale)}; run `make tables`", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
