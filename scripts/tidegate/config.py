@@ -121,6 +121,9 @@ class Evaluation(_Section):
     threshold: float = Field(0.5, ge=0, le=1, description="Score from which a row is positive.")
     cluster: str | None = Field(None, description="Rows that are not independent of one another.")
     slices: Annotated[list[list[str]], BeforeValidator(_slice_columns)] = []
+    measurements: str | None = Field(
+        None, description="JSON object of figures that the pipeline measured, for the budgets."
+    )
 
     @model_validator(mode="after")
     def _one_output(self) -> Self:
