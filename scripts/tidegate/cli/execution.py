@@ -24,7 +24,9 @@ class Report(Protocol):
     """What a verb's `run` gives back."""
 
     @property
-    def verdict(self) -> Verdict: ...
+    def verdict(self) -> Verdict | None:
+        """None where a part of it could not be decided: exit code 2."""
+        ...
 
     @property
     def blocked(self) -> bool:
@@ -43,27 +45,39 @@ def execute(verb: str, arguments: argparse.Namespace, context: Context) -> int:
     try:
         load = getattr(module, "load_config", lambda given: configs.load(Path(given.config)))
         report: Report = module.run(arguments, load(arguments), context)
-        body = {
-            "verb": verb,
-            "verdict": str(report.verdict),
-            "blocked": report.blocked,
-            "error": None,
-            **report.to_dict(),
-        }
-        code = 1 if report.blocked else 0
+        body = decided(verb, report)
+        code = 2 if report.verdict is None else 1 if report.blocked else 0
     except TidegateError as error:
         print(f"tidegate {verb}: {error}", file=sys.stderr)
-        body, code = _undecided(verb, error), 2
+        body, code = undecided(verb, error), 2
     except Exception as error:  # the one place where the unexpected ends
         unexpected = _unexpected(error, folder, verb)
         print(f"tidegate {verb}: {unexpected}", file=sys.stderr)
-        body, code = _undecided(verb, unexpected), 2
-    return _deliver(verb, {"schema_version": SCHEMA_VERSION, **body}, code, folder, arguments,
-                    context)  # fmt: skip
+        body, code = undecided(verb, unexpected), 2
+    return _deliver(verb, body, code, folder, arguments, context)
 
 
-def _undecided(verb: str, error: TidegateError) -> dict[str, Any]:
-    return {"verb": verb, "verdict": None, "blocked": True, "error": error.to_dict()}
+def decided(verb: str, report: Report) -> dict[str, Any]:
+    """The machine report of a verb that came to an end."""
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "verb": verb,
+        "verdict": None if report.verdict is None else str(report.verdict),
+        "blocked": report.blocked,
+        "error": None,
+        **report.to_dict(),
+    }
+
+
+def undecided(verb: str, error: TidegateError) -> dict[str, Any]:
+    """The machine report of a verb that could not decide."""
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "verb": verb,
+        "verdict": None,
+        "blocked": True,
+        "error": error.to_dict(),
+    }
 
 
 def _unexpected(error: Exception, folder: Path, verb: str) -> TidegateError:

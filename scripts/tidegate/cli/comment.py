@@ -1,0 +1,135 @@
+"""Write the reports at hand as one comment, and post it on the pull request.
+
+Reads <verb>.json from the report folder; needs no config and no checkout. Posting never changes
+a verdict: where it is not allowed (a fork) or fails, the comment stays in the step summary.
+
+example:
+  tidegate comment --expect check-data --expect gate-model --no-post
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tidegate.cli import lines
+from tidegate.context import Context
+from tidegate.errors import GitHubError
+from tidegate.report import markdown
+from tidegate.verdict import Verdict
+
+DEFAULT_EXPECTED = ("check-data", "gate-model")
+SHOWN = ("pull-data", "check-data", "reproduce-pipeline", "gate-model")
+
+
+@dataclass(frozen=True)
+class CommentReport:
+    """The comment, and whether it stands on the pull request."""
+
+    service: str
+    comment: markdown.Comment
+    url: str | None
+    verdict: Verdict = Verdict.PASS
+    blocked: bool = False
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "service": self.service,
+            "headline": self.comment.headline,
+            "path": "comment.md",
+            "url": self.url,
+            "posted": self.url is not None,
+            "body": self.comment.body,
+        }
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--expect",
+        type=lines,
+        action="extend",
+        metavar="VERB",
+        help="report that must be there; may be repeated (default: check-data, gate-model)",
+    )
+    parser.add_argument(
+        "--post",
+        choices=("true", "false"),
+        default="true",
+        help="whether to post it where there is a token and a pull request (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--no-post",
+        dest="post",
+        action="store_const",
+        const="false",
+        help="the same as --post=false",
+    )
+    parser.add_argument("--pull-request", type=int, metavar="NUMBER", help="default: the event's")
+
+
+def load_config(arguments: argparse.Namespace) -> None:
+    """No config: the job that comments on a pull request checks nothing of it out."""
+
+
+def run(arguments: argparse.Namespace, config: None, context: Context) -> CommentReport:
+    folder = Path(arguments.config).resolve().parent / arguments.report
+    reports = read_reports(folder)
+    comment = markdown.render_comment(
+        reports, arguments.expect or DEFAULT_EXPECTED, run_url(context.environ)
+    )
+    service = next((r["service"] for r in reports.values() if r.get("service")), "")
+    url = None
+    if arguments.post == "true":
+        number = arguments.pull_request or _pull_request(context.environ)
+        url = _post(context.environ, number, markdown.marker(service), comment.body)
+    return CommentReport(service, comment, url)
+
+
+def read_reports(folder: Path) -> dict[str, Any]:
+    """The reports in a folder by verb. One that is damaged counts as one that is not there."""
+    reports = {}
+    for verb in SHOWN:
+        try:
+            report = json.loads((folder / f"{verb}.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            continue
+        if isinstance(report, dict) and report.get("verb") == verb:
+            reports[verb] = report
+    return reports
+
+
+def run_url(environ: Mapping[str, str]) -> str | None:
+    """Address of the run's page, where this is a run."""
+    if "GITHUB_RUN_ID" not in environ:
+        return None
+    server = environ.get("GITHUB_SERVER_URL", "https://github.com")
+    return f"{server}/{environ.get('GITHUB_REPOSITORY')}/actions/runs/{environ['GITHUB_RUN_ID']}"
+
+
+def _pull_request(environ: Mapping[str, str]) -> int | None:
+    """Number of the pull request of the event, from the runner's own event file."""
+    try:
+        event = json.loads(Path(environ["GITHUB_EVENT_PATH"]).read_text(encoding="utf-8"))
+        return int(event["pull_request"]["number"])
+    except (KeyError, TypeError, ValueError, OSError):
+        return None
+
+
+def _post(environ: Mapping[str, str], number: int | None, marker: str, body: str) -> str | None:
+    if number is None:
+        print("not posted: there is no pull request here", file=sys.stderr)
+        return None
+    # Imported here: without a token no HTTP client is needed.
+    from tidegate.github import comments
+    from tidegate.github.api import GitHub
+
+    try:
+        return comments.upsert(GitHub.from_environ(environ), number, marker, body)
+    except GitHubError as error:
+        print(f"not posted, the verdict stays what it is: {error}", file=sys.stderr)
+        return None

@@ -1,0 +1,144 @@
+"""Say what is missing before it bites: config, schemas, data, table, registry, engine.
+
+Exit code 1 when something needed is missing; what is merely not there yet is a note.
+
+examples:
+  tidegate doctor
+  tidegate doctor --only config      (for pre-commit: nothing else is touched)
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from tidegate.config import Config
+from tidegate.context import Context
+from tidegate.errors import TidegateError
+from tidegate.registry import Registry
+from tidegate.verdict import Verdict
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that was looked at. verdict: pass, fail, or note for what may be missing yet."""
+
+    name: str
+    verdict: str
+    detail: str
+    remedy: str | None = None
+
+
+@dataclass(frozen=True)
+class DoctorReport:
+    """Everything that was looked at."""
+
+    service: str
+    checks: tuple[Check, ...]
+
+    @property
+    def verdict(self) -> Verdict:
+        return Verdict.FAIL if self.blocked else Verdict.PASS
+
+    @property
+    def blocked(self) -> bool:
+        return any(check.verdict == "fail" for check in self.checks)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"service": self.service, "checks": [vars(check) for check in self.checks]}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--only", choices=("all", "config"), default="all", help="what to look at (default: all)"
+    )
+    parser.add_argument("files", nargs="*", help="ignored: pre-commit passes the changed files")
+
+
+def run(arguments: argparse.Namespace, config: Config, context: Context) -> DoctorReport:
+    checks = [Check("config", "pass", f"{config.path} is valid")]
+    if arguments.only == "all":
+        checks += _data(config)
+        checks += _evaluation(config)
+        checks += _registry(config, context)
+        checks += _engine(config)
+        checks += _workflows(config)
+    return DoctorReport(config.service, tuple(checks))
+
+
+def _looked_at(name: str, look: Callable[[], str], otherwise: str = "fail") -> Check:
+    try:
+        return Check(name, "pass", look())
+    except TidegateError as error:
+        where = f"{error.where}: " if error.where else ""
+        return Check(name, otherwise, where + error.what, error.remedy)
+
+
+def _data(config: Config) -> Iterator[Check]:
+    from tidegate.data.schemas import load_schema
+    from tidegate.data.sources import dataset_files
+
+    for name, dataset in config.data.items():
+
+        def schema(name: str = name, reference: str = dataset.schema_reference) -> str:
+            found = load_schema(reference, config.root, where=f"dataset {name}")
+            return f"{reference}, {len(found.definition.columns)} columns, {found.backend}"
+
+        yield _looked_at(f"schema of {name}", schema)
+        yield _looked_at(
+            f"data of {name}",
+            lambda name=name, dataset=dataset: (  # type: ignore[misc]
+                f"{len(dataset_files(config, name, dataset))} files"
+            ),
+            otherwise="note",
+        )
+
+
+def _evaluation(config: Config) -> Iterator[Check]:
+    if config.evaluation is None:
+        yield Check("evaluation", "note", "the config has no evaluation: the model is not judged",
+                    "add evaluation: and gate: to it")  # fmt: skip
+        return
+    path = config.resolve(config.evaluation.predictions)
+    if not path.exists():
+        yield Check("predictions table", "note", f"{path} is not there yet",
+                    "run the pipeline that writes it")  # fmt: skip
+        return
+    from tidegate.gate.evaluation import load_predictions
+
+    yield _looked_at("predictions table", lambda: f"{load_predictions(config, path).height} rows")
+
+
+def _registry(config: Config, context: Context) -> Iterator[Check]:
+    def champion() -> str:
+        registry = Registry.open(config, context)
+        found = registry.champion()
+        version = "no champion yet" if found is None else f"champion is version {found.version}"
+        return f"{registry.shown_uri}: {version}"
+
+    yield _looked_at("registry", champion)
+
+
+def _engine(config: Config) -> Iterator[Check]:
+    kinds = {environment.deploy.kind for environment in config.environments.values()}
+    if config.image is None and "docker" not in kinds:
+        return
+    from tidegate.release.image import engine_version
+
+    yield _looked_at("Docker engine", lambda: f"version {engine_version()}")
+
+
+def _workflows(config: Config) -> Iterator[Check]:
+    folder = config.resolve(".github/workflows")
+    using = [
+        path.name
+        for path in sorted(folder.glob("*.y*ml"))
+        if "tidegate/tidegate" in path.read_text(encoding="utf-8", errors="replace")
+    ]
+    if using:
+        yield Check("workflows", "pass", f"tidegate is used in {', '.join(using)}")
+    else:
+        yield Check("workflows", "note", "no workflow here uses tidegate",
+                    "see `uses:` in the README")  # fmt: skip
