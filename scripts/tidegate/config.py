@@ -299,7 +299,7 @@ class Config(_Section):
     def need_dataset(self, name: str) -> Dataset:
         if name not in self.data:
             raise ConfigError(
-                f"no dataset is called {name!r}" + _suggestion(name, self.data),
+                f"no dataset is called {name!r}" + suggestion(name, self.data),
                 where=str(self.path),
                 remedy=f"known datasets: {', '.join(self.data) or 'none'}",
             )
@@ -308,7 +308,7 @@ class Config(_Section):
     def need_environment(self, name: str) -> Environment:
         if name not in self.environments:
             raise ConfigError(
-                f"no environment is called {name!r}" + _suggestion(name, self.environments),
+                f"no environment is called {name!r}" + suggestion(name, self.environments),
                 where=str(self.path),
                 remedy=f"known environments: {', '.join(self.environments) or 'none'}",
             )
@@ -415,7 +415,7 @@ def _known_name(
 ) -> None:
     if name not in known:
         raise ConfigError(
-            f"{name!r} is no known {kind}" + _suggestion(name, known),
+            f"{name!r} is no known {kind}" + suggestion(name, known),
             where=_where(config.path, tree, place),
             remedy=f"known: {', '.join(known)}",
         )
@@ -428,7 +428,7 @@ def _explain(error: ValidationError, tree: yaml.Node, path: Path) -> ConfigError
         name = ".".join(str(part) for part in place)
         if item["type"] == "extra_forbidden":
             known = _known_keys(place[:-1])
-            problem = f"unknown key {place[-1]!r}" + _suggestion(str(place[-1]), known)
+            problem = f"unknown key {place[-1]!r}" + suggestion(str(place[-1]), known)
             if place[:-1]:
                 problem += f" (in {'.'.join(str(part) for part in place[:-1])})"
         elif item["type"] == "missing":
@@ -471,7 +471,7 @@ def _section_type(annotation: Any) -> Any:
     return None
 
 
-def _suggestion(name: str, known: Any) -> str:
+def suggestion(name: str, known: Any) -> str:
     nearest = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
     return f"; did you mean {nearest[0]!r}?" if nearest else ""
 

@@ -28,11 +28,34 @@ class Context:
             return f"sqlite:///{config.resolve(path)}"
         return uri
 
+    def timestamp(self) -> str:
+        """Now, in ISO 8601 and UTC."""
+        return self.now().isoformat(timespec="milliseconds")
+
     def commit(self, folder: Path) -> str | None:
         """The commit that is being judged: the runner's word, else the checkout's HEAD."""
         if sha := self.environ.get("TIDEGATE_COMMIT") or self.environ.get("GITHUB_SHA"):
             return sha
+        return _git(folder, "rev-parse", "HEAD")
+
+    def actor(self, folder: Path) -> str:
+        """Who is acting: the login that started the run, else git's user."""
+        return self.environ.get("GITHUB_ACTOR") or _git(folder, "config", "user.name") or "unknown"
+
+    def run_url(self) -> str | None:
+        """Address of the run's page, where this is a run."""
+        if "GITHUB_RUN_ID" not in self.environ:
+            return None
+        server = self.environ.get("GITHUB_SERVER_URL", "https://github.com")
+        repository, run = self.environ.get("GITHUB_REPOSITORY"), self.environ["GITHUB_RUN_ID"]
+        return f"{server}/{repository}/actions/runs/{run}"
+
+
+def _git(folder: Path, *arguments: str) -> str | None:
+    try:
         answer = subprocess.run(
-            ["git", "rev-parse", "HEAD"], cwd=folder, capture_output=True, text=True, check=False
+            ["git", *arguments], cwd=folder, capture_output=True, text=True, check=False
         )
-        return answer.stdout.strip() or None
+    except FileNotFoundError:
+        return None
+    return answer.stdout.strip() or None

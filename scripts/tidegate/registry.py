@@ -26,6 +26,7 @@ MODEL_ARTIFACT = "model"
 PREDICTIONS_ARTIFACT = "tidegate/predictions.parquet"
 GATE_REPORT_ARTIFACT = "tidegate/gate-model.json"
 DATA_REPORT_ARTIFACT = "tidegate/check-data.json"
+EXAMPLES_ARTIFACT = "tidegate/examples.jsonl"
 
 # Set unless the user has set them: a gate neither phones home nor hangs on a dead server.
 _DEFAULTS = {

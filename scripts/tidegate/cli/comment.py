@@ -80,7 +80,7 @@ def run(arguments: argparse.Namespace, config: None, context: Context) -> Commen
     folder = Path(arguments.config).resolve().parent / arguments.report
     reports = read_reports(folder)
     comment = markdown.render_comment(
-        reports, arguments.expect or DEFAULT_EXPECTED, run_url(context.environ)
+        reports, arguments.expect or DEFAULT_EXPECTED, context.run_url()
     )
     service = next((r["service"] for r in reports.values() if r.get("service")), "")
     url = None
@@ -101,14 +101,6 @@ def read_reports(folder: Path) -> dict[str, Any]:
         if isinstance(report, dict) and report.get("verb") == verb:
             reports[verb] = report
     return reports
-
-
-def run_url(environ: Mapping[str, str]) -> str | None:
-    """Address of the run's page, where this is a run."""
-    if "GITHUB_RUN_ID" not in environ:
-        return None
-    server = environ.get("GITHUB_SERVER_URL", "https://github.com")
-    return f"{server}/{environ.get('GITHUB_REPOSITORY')}/actions/runs/{environ['GITHUB_RUN_ID']}"
 
 
 def _pull_request(environ: Mapping[str, str]) -> int | None:

@@ -1,0 +1,54 @@
+"""Deployers: what puts a release on an environment. One small class each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from tidegate.config import Config
+from tidegate.errors import ConfigError
+from tidegate.release.release import Release
+
+# Raises DeployError unless the service at the address is the release and answers as it should.
+Verify = Callable[[str], None]
+
+
+class Deployer(Protocol):
+    """Puts releases on one environment. Every method may be called again after a crash."""
+
+    @property
+    def url(self) -> str:
+        """Where the environment's service answers."""
+        ...
+
+    def running(self) -> str | None:
+        """Id of the release that runs, as far as can be told from outside the ledger."""
+        ...
+
+    def deploy(self, release: Release, verify: Verify) -> str:
+        """Put a release there; says what was done. On failure what ran before runs on, or again."""
+        ...
+
+    def restore(self, previous: Release | None) -> None:
+        """Put back what ran before, after a deployment that did not verify."""
+        ...
+
+
+def deployer_for(
+    config: Config, environment: str, tracking_uri: str, environ: Mapping[str, str]
+) -> Deployer:
+    """The deployer that the config names for an environment."""
+    kind = config.need_environment(environment).deploy.kind
+    if kind == "docker":
+        from tidegate.release.deployers.docker import DockerDeployer
+
+        return DockerDeployer(config, environment)
+    if kind == "command":
+        from tidegate.release.deployers.command import CommandDeployer
+
+        return CommandDeployer(config, environment, tracking_uri, environ)
+    raise ConfigError(
+        f"the deployer {kind!r} is not there yet",
+        where=f"{config.path}: environments.{environment}.deploy",
+        remedy="use kind: command with `kubectl apply` in its run, or kind: docker",
+    )

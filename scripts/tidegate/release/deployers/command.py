@@ -1,0 +1,56 @@
+"""Deploys by a command of the service's own, given the release in TIDEGATE_* variables."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+
+from tidegate.config import Config
+from tidegate.errors import DeployError
+from tidegate.pipeline import PipelineError, run
+from tidegate.release.deployers import Verify
+from tidegate.release.release import Release
+from tidegate.release.serving import connect
+
+
+class CommandDeployer:
+    """Exit code 0 of the command means that the release is on the environment."""
+
+    def __init__(
+        self, config: Config, environment: str, tracking_uri: str, environ: Mapping[str, str]
+    ):
+        deploy = config.need_environment(environment).deploy
+        assert deploy.run is not None  # noqa: S101 - the config has seen to both
+        assert deploy.url is not None  # noqa: S101
+        self.url = deploy.url
+        self._command = shlex.split(deploy.run)
+        self._config = config
+        self._environment = environment
+        self._environ = {**environ, "MLFLOW_TRACKING_URI": tracking_uri}
+
+    def running(self) -> str | None:
+        with connect(self.url, self._config.serving) as service:
+            return service.release()
+
+    def deploy(self, release: Release, verify: Verify) -> str:  # noqa: ARG002
+        if self.running() == release.id:
+            return f"{release.id} runs there already"
+        variables = {
+            "TIDEGATE_ENVIRONMENT": self._environment,
+            "TIDEGATE_RELEASE": release.id,
+            "TIDEGATE_MODEL": release.model,
+            "TIDEGATE_MODEL_VERSION": release.model_version,
+            "TIDEGATE_MODEL_URI": f"models:/{release.model}/{release.model_version}",
+            "TIDEGATE_IMAGE": release.image.reference if release.image else "",
+            "TIDEGATE_COMMIT": release.commit or "",
+            "TIDEGATE_URL": self.url,
+        }
+        try:
+            seconds = run(self._command, self._config.root, {**self._environ, **variables})
+        except PipelineError as error:
+            raise DeployError(error.what, where=error.where, remedy=error.remedy) from None
+        return f"`{shlex.join(self._command)}` ended well after {seconds:.1f} s"
+
+    def restore(self, previous: Release | None) -> None:
+        if previous is not None:
+            self.deploy(previous, lambda _: None)

@@ -1,0 +1,92 @@
+"""A release's image held to its promises, in a container of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from tidegate.config import Config
+from tidegate.errors import DeployError
+from tidegate.gate.budgets import BudgetResult, judge_budgets
+from tidegate.registry import EXAMPLES_ARTIFACT, Registry
+from tidegate.release import image as images
+from tidegate.release.release import Release
+from tidegate.release.serving import Check, connect, read_examples
+from tidegate.verdict import Verdict, worst
+
+
+@dataclass(frozen=True)
+class ImageReport:
+    """What was seen of the running image."""
+
+    release: Release
+    checks: tuple[Check, ...]
+    latency: Mapping[str, float]
+    memory_mb: float
+    budgets: tuple[BudgetResult, ...]
+
+    @property
+    def verdict(self) -> Verdict:
+        checks, budgets = self.checks, self.budgets
+        return worst([*(item.verdict for item in checks), *(item.verdict for item in budgets)])
+
+    @property
+    def blocked(self) -> bool:
+        return self.verdict is not Verdict.PASS
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "service": self.release.service,
+            "image": self.release.to_dict()["image"],
+            "release": self.release.id,
+            "checks": [check.to_dict() for check in self.checks],
+            "latency": dict(self.latency),
+            "memory_mb": self.memory_mb,
+            "budgets": [budget.to_dict() for budget in self.budgets],
+        }
+
+
+def hold_image(config: Config, release: Release, registry: Registry) -> ImageReport:
+    """Run the image of a release and hold it to its promises.
+
+    Raises ImageError or DeployError when it cannot be run at all.
+    """
+    if release.image is None:
+        raise DeployError(
+            f"{release.id} has no image", remedy="name a release that `tidegate build-image` made"
+        )
+    client = images.connect()
+    images.ensure_present(client, release.image)
+    version = registry.version(release.model_version)
+    with TemporaryDirectory() as folder:
+        examples = read_examples(registry.download(version, EXAMPLES_ARTIFACT, Path(folder)))
+    serving = config.serving
+    variables = {"TIDEGATE_RELEASE": release.id, "TIDEGATE_MODEL_VERSION": release.model_version}
+    name = f"{config.service}-test-{release.id}"
+    with (
+        images.temporary_container(client, release.image, name, serving.port, variables) as (
+            container,
+            url,
+        ),
+        connect(url, serving) as service,
+    ):
+        seconds = service.wait_until_ready()
+        ready = Check("ready", Verdict.PASS, f"after {seconds:.1f} s")
+        predictions = service.check_predictions(examples)
+        checks = [ready, service.check_identity(release.id), predictions]
+        if predictions.verdict is not Verdict.PASS:
+            # Whether it is quick or polite says nothing while its answers are wrong.
+            return ImageReport(release, tuple(checks), {}, 0.0, ())
+        checks += service.check_manners(examples[0])
+        latency = service.latency(examples)
+        memory = images.memory_megabytes(container)
+    measured = {
+        **{f"latency-{name.replace('_', '-')}": value for name, value in latency.items()},
+        "memory-mb": memory,
+        "image-size-mb": client.images.get(release.image.reference).attrs["Size"] / 1e6,
+    }
+    budgets = judge_budgets(config.gate.budgets if config.gate else {}, measured)
+    return ImageReport(release, tuple(checks), latency, memory, tuple(budgets))

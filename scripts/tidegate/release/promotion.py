@@ -1,0 +1,410 @@
+"""Promotion, roll-back and hold: preflight, deploy, verify, then the alias and the ledger."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from tidegate.config import Config
+from tidegate.context import Context
+from tidegate.errors import ConfigError, DeployError, GitHubError, RegistryError, TidegateError
+from tidegate.gate import record as records
+from tidegate.registry import EXAMPLES_ARTIFACT, GATE_REPORT_ARTIFACT, Registry
+from tidegate.release.deployers import Deployer, deployer_for
+from tidegate.release.ledger import Event, Ledger, holds, moves
+from tidegate.release.release import Release
+from tidegate.release.serving import Example, connect, read_examples
+from tidegate.verdict import Verdict
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step, how it went and how long it took."""
+
+    name: str
+    verdict: Verdict
+    seconds: float
+    detail: str
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "verdict": str(self.verdict),
+            "seconds": round(self.seconds, 3),
+            "detail": self.detail,
+        }
+
+
+@dataclass
+class MoveReport:
+    """What a promotion, roll-back or hold did. before, after: ids of releases."""
+
+    service: str
+    environment: str
+    before: str | None
+    after: str | None
+    steps: list[Step] = field(default_factory=list)
+    event: Event | None = None
+
+    @property
+    def verdict(self) -> Verdict:
+        failed = any(step.verdict is not Verdict.PASS for step in self.steps)
+        return Verdict.FAIL if failed else Verdict.PASS
+
+    @property
+    def blocked(self) -> bool:
+        return self.verdict is Verdict.FAIL
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "service": self.service,
+            "environment": self.environment,
+            "before": self.before,
+            "after": self.after,
+            "steps": [step.to_dict() for step in self.steps],
+            "event": None if self.event is None else self.event.to_dict(),
+        }
+
+
+class Refused(Exception):
+    """A check of the preflight says no."""
+
+
+class Unverified(TidegateError):
+    """The release runs, and does not answer as it should."""
+
+
+@dataclass(frozen=True)
+class Mover:
+    """Moves releases on one environment. Each call may be killed at any point and made again."""
+
+    config: Config
+    context: Context
+    registry: Registry
+    ledger: Ledger
+    environment: str
+
+    @classmethod
+    def open(cls, config: Config, context: Context, environment: str) -> Mover:
+        config.need_environment(environment)
+        registry = Registry.open(config, context)
+        return cls(config, context, registry, Ledger(registry), environment)
+
+    def promote(
+        self, release_id: str, approver: str | None = None, reason: str | None = None
+    ) -> MoveReport:
+        """Put a release on the environment, or leave everything as it was.
+
+        A refusal is a verdict; a registry or engine that does not answer is an error.
+        """
+        release = self.ledger.release(release_id)
+        events = self.ledger.events()
+        return self._move("promotion", release, events, approver, reason, self._may_promote)
+
+    def rollback(self, to: str | None, approver: str | None, reason: str) -> MoveReport:
+        """Put the environment back to an earlier release; it skips the gate, never the approval.
+
+        to: id of a release that ran there; None is the one that ran before the present one.
+        """
+        events = self.ledger.events()
+        there = moves(events, self.environment)
+        taken = [event.release for event in there]
+        held = holds(events, self.environment)
+        if to is None and there and held is there[-1]:
+            to = taken[-1]  # asked again: it went back already, and must not go forth
+        elif to is None:
+            earlier = taken[: taken.index(taken[-1])] if taken else []
+            if not earlier:
+                raise DeployError(
+                    f"{self.environment} has run no earlier release to go back to",
+                    remedy="`tidegate status` shows what it ran; --to names one of them",
+                )
+            to = earlier[-1]
+        elif to not in taken:
+            raise DeployError(
+                f"{self.environment} never ran {to!r}",
+                remedy=f"it ran: {', '.join(dict.fromkeys(str(r) for r in taken)) or 'nothing'}",
+            )
+        release = self.ledger.release(str(to))
+        return self._move("rollback", release, events, approver, reason, self._no_more_checks)
+
+    def hold(self, *, release: bool, reason: str | None) -> MoveReport:
+        """Keep the environment from promotions, or let it take them again."""
+        events = self.ledger.events()
+        now = _last(moves(events, self.environment))
+        event = self._event("unhold" if release else "hold", None, now, None, reason, None)
+        self.ledger.record(event)
+        said = "takes promotions again" if release else "takes no promotion until it is released"
+        step = Step(event.kind, Verdict.PASS, 0.0, f"{self.environment} {said}")
+        return MoveReport(self.config.service, self.environment, now, now, [step], event)
+
+    def _move(
+        self,
+        kind: str,
+        release: Release,
+        events: Sequence[Event],
+        approver: str | None,
+        reason: str | None,
+        checks: Callable[[Release, Sequence[Event]], Iterator[str]],
+    ) -> MoveReport:
+        started = time.monotonic()
+        before = _last(moves(events, self.environment))
+        report = MoveReport(self.config.service, self.environment, before, before)
+        approved_by: list[str] = []
+
+        def preflight() -> str:
+            said = list(checks(release, events))
+            who = self._approval(release, approver)
+            if who is not None:
+                approved_by.append(who)
+                said.append(f"approved by {who}")
+            return "; ".join(said) or "nothing stands against it"
+
+        if not _run(report, "preflight", preflight, Refused):
+            return report
+        deployer = self.deployer()
+        with TemporaryDirectory() as folder:
+            examples = self._examples(release, Path(folder))
+
+        def verify(url: str) -> None:
+            self._verify(url, release, examples)
+
+        def verified() -> str:
+            verify(deployer.url)
+            return f"{deployer.url} answers as {release.id}, {len(examples)} predictions equal"
+
+        try:
+            good = _run(
+                report, "deploy", lambda: deployer.deploy(release, verify), Unverified
+            ) and _run(report, "verify", verified, Unverified)
+        except TidegateError:
+            # It could not be decided whether the release is any good: an error, not a verdict.
+            self._put_back(report, deployer, before)
+            raise
+        if not good:
+            self._put_back(report, deployer, before)
+            return report
+        who = approved_by[0] if approved_by else None
+        event = self._event(kind, release, before, who, reason, time.monotonic() - started)
+
+        def record() -> str:
+            if self.decides_champion():
+                self.registry.set_alias(self.registry.champion_alias, release.model_version)
+            there = moves(events, self.environment)
+            if there and (there[-1].kind, there[-1].release) == (kind, release.id):
+                return "the ledger has it already"
+            self.ledger.record(event)
+            return f"{self.environment} runs {release.id}"
+
+        _run(report, "record", record, Refused)
+        report.after, report.event = release.id, event
+        return report
+
+    def _may_promote(self, release: Release, events: Sequence[Event]) -> Iterator[str]:
+        """What a promotion asks beyond a roll-back: the gate's word, the path, no hold."""
+        yield self._gate_record(release)
+        held = holds(events, self.environment)
+        if held is not None:
+            raise Refused(
+                f"{self.environment} is on hold since {held.at} ({held.kind} by {held.actor}: "
+                f"{held.reason}); `tidegate hold --release --environment {self.environment}` "
+                "lets it go"
+            )
+        previous = self.config.need_environment(self.environment).after
+        if previous is not None:
+            yield self._soaked(release, events, previous)
+
+    def _no_more_checks(self, release: Release, events: Sequence[Event]) -> Iterator[str]:  # noqa: ARG002
+        yield from ()
+
+    def _gate_record(self, release: Release) -> str:
+        version = self.registry.version(release.model_version)
+        with TemporaryDirectory() as folder:
+            path = self.registry.download(version, GATE_REPORT_ARTIFACT, Path(folder))
+            record = json.loads(path.read_text(encoding="utf-8"))["record"]
+        if not records.is_intact(record) or record["digest"] != release.record_digest:
+            raise Refused("the gate record is not the one that the release was made with")
+        if record["blocked"]:
+            raise Refused(f"the gate did not let it through: {record['verdict']}")
+        if self.decides_champion():
+            judged_against = (record["baseline"] or {}).get("version")
+            champion = self.registry.champion()
+            now = None if champion is None else champion.version
+            if now not in {judged_against, release.model_version}:
+                raise Refused(
+                    f"the gate compared with {_version(judged_against)}, and the champion is now "
+                    f"{_version(now)}: judge it again by a new release"
+                )
+        return f"gate record {release.record_digest[7:17]} says {record['verdict']}"
+
+    def _soaked(self, release: Release, events: Sequence[Event], previous: str) -> str:
+        there = moves(events, previous)
+        if not there or there[-1].release != release.id:
+            runs = there[-1].release if there else "nothing"
+            raise Refused(f"{previous} must hold {release.id} first; it runs {runs}")
+        since = next(
+            event.at
+            for event, earlier in zip(there[::-1], [*there[-2::-1], None], strict=True)
+            if earlier is None or earlier.release != release.id
+        )
+        minutes = (self.context.now() - datetime.fromisoformat(since)).total_seconds() / 60
+        asked = self.config.need_environment(self.environment).soak_minutes
+        if minutes < asked:
+            raise Refused(
+                f"{previous} has held it for {minutes:.0f} minutes, {asked:g} are asked for"
+            )
+        return f"{previous} holds it since {since}"
+
+    def _approval(self, release: Release, approver: str | None) -> str | None:
+        """Who approved; None where nobody has to."""
+        environment = self.config.need_environment(self.environment)
+        if environment.approval == "none":
+            return None
+        if environment.approval == "environment":
+            from tidegate.github.environments import approval
+
+            try:
+                return approval(self.environment, self.context.environ)
+            except GitHubError as error:
+                raise Refused(str(error)) from None
+        who = approver or self.context.environ.get("GITHUB_ACTOR")
+        may = ", ".join(environment.approvers)
+        if not who:
+            raise Refused(f"nobody approved it; {may} may (--approver)")
+        if who not in environment.approvers:
+            raise Refused(f"{who} may not approve for {self.environment}; {may} may")
+        if who == release.author:
+            raise Refused(f"{who} made this change and cannot approve it; another of {may} may")
+        return who
+
+    def _verify(self, url: str, release: Release, examples: Sequence[Example]) -> None:
+        with connect(url, self.config.serving) as service:
+            service.wait_until_ready()
+            for check in (service.check_identity(release.id), service.check_predictions(examples)):
+                if check.verdict is not Verdict.PASS:
+                    raise Unverified(
+                        f"{check.name}: {check.detail}",
+                        where=url,
+                        remedy="the environment was put back; mend the image and release again",
+                    )
+
+    def _examples(self, release: Release, folder: Path) -> list[Example]:
+        version = self.registry.version(release.model_version)
+        return read_examples(self.registry.download(version, EXAMPLES_ARTIFACT, folder))
+
+    def _put_back(self, report: MoveReport, deployer: Deployer, before: str | None) -> None:
+        previous = None if before is None else self.ledger.release(before)
+
+        def put_back() -> str:
+            if deployer.running() == before and before is not None:
+                return f"{before} never stopped"
+            deployer.restore(previous)
+            return f"{before or 'nothing'} runs again"
+
+        _run(report, "put back", put_back, TidegateError)
+
+    def deployer(self) -> Deployer:
+        uri = self.context.tracking_uri(self.config)
+        return deployer_for(self.config, self.environment, uri, self.context.environ)
+
+    def decides_champion(self) -> bool:
+        """The champion is what the last environment of the path runs."""
+        return all(other.after != self.environment for other in self.config.environments.values())
+
+    def _event(
+        self,
+        kind: str,
+        release: Release | None,
+        before: str | None,
+        approver: str | None,
+        reason: str | None,
+        seconds: float | None,
+    ) -> Event:
+        return Event(
+            kind=kind,
+            at=self.context.timestamp(),
+            environment=self.environment,
+            release=None if release is None else release.id,
+            before=before,
+            actor=self.context.actor(self.config.root),
+            approver=approver,
+            reason=reason,
+            record_digest=None if release is None else release.record_digest,
+            run_url=self.context.run_url(),
+            seconds=None if seconds is None else round(seconds, 3),
+        )
+
+
+def status(config: Config, context: Context, only: str | None = None) -> Mapping[str, Any]:
+    """What runs where since when, and what drifted from the ledger."""
+    if only is not None:
+        config.need_environment(only)
+    registry = Registry.open(config, context)
+    events = Ledger(registry).events()
+    versions = {release.id: release.model_version for release in Ledger(registry).releases()}
+    environments = []
+    for name in [only] if only else config.environments:
+        there = moves(events, name)
+        held = holds(events, name)
+        mover = Mover(config, context, registry, Ledger(registry), name)
+        environments.append(
+            {
+                "name": name,
+                "release": there[-1].release if there else None,
+                "since": there[-1].at if there else None,
+                "event": there[-1].to_dict() if there else None,
+                "hold": None if held is None else f"{held.kind} by {held.actor}: {held.reason}",
+                "drift": list(_drift(mover, _last(there), versions)),
+            }
+        )
+    return {"environments": environments, "ledger": [event.to_dict() for event in events]}
+
+
+def _drift(mover: Mover, release: str | None, versions: Mapping[str, str]) -> Iterator[str]:
+    if mover.decides_champion():
+        champion = mover.registry.champion()
+        expected = versions.get(release or "")
+        if (None if champion is None else champion.version) != expected:
+            yield (
+                f"the champion is {_version(champion.version if champion else None)}, the ledger "
+                f"says {_version(expected)}"
+            )
+    try:
+        running = mover.deployer().running()
+    except (ConfigError, RegistryError):
+        raise
+    except TidegateError as error:
+        yield f"what runs cannot be seen: {error.what}"
+        return
+    if running != release:
+        yield f"{running or 'nothing'} runs, the ledger says {release or 'nothing'}"
+
+
+def _run(
+    report: MoveReport,
+    name: str,
+    act: Callable[[], str],
+    expected: type[Exception],
+) -> bool:
+    """Do one step and write it into the report; whether it went well."""
+    started = time.monotonic()
+    try:
+        verdict, detail = Verdict.PASS, act()
+    except expected as error:
+        verdict, detail = Verdict.FAIL, str(error)
+    report.steps.append(Step(name, verdict, time.monotonic() - started, detail))
+    return verdict is Verdict.PASS
+
+
+def _last(events: Sequence[Event]) -> str | None:
+    return events[-1].release if events else None
+
+
+def _version(version: str | None) -> str:
+    return "no version" if version is None else f"version {version}"
