@@ -5,42 +5,80 @@ from __future__ import annotations
 import re
 import unicodedata
 
-# Everything that Markdown, HTML or GitHub (mentions, issue references, commit links) may act on.
-_ACTIVE = re.compile(r"([\\`*_{}\[\]()<>#+.!|~@&:$=^-])")
+# What Markdown, HTML or GitHub may act on. In the first group it takes a separator to stop that:
+# `GH-1`, `www.` and, at the beginning of a line, `1.`.
+_ACTIVE = re.compile(
+    r"(\bGH(?=-\d)|www(?=\.)|^\d{1,9}(?=[.)]))|([\\`*_\[\]<>#|~@&$^]|:(?=[\w/])|^[-+=])",
+    re.IGNORECASE,
+)
 _ANSI = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)?|[@-_])")
 
 
 def plain(text: object, limit: int = 400) -> str:
-    """One line without ANSI codes, control characters or marks that change reading direction."""
-    shown = _ANSI.sub("", str(text))
-    shown = "".join(
-        " " if char in "\n\r\t\v\f\u2028\u2029" else "" if _is_hidden(char) else char
-        for char in shown
-    )
-    shown = " ".join(shown.split())
-    return shown if len(shown) <= limit else shown[: limit - 1] + "…"
+    """One line of text without ANSI codes; what cannot be seen is named, such as ⟨U+202E⟩."""
+    shown = re.sub(r"\s+", " ", _ANSI.sub("", str(text))).strip()
+    return _cut("".join(map(_visible, shown)), limit)
 
 
 def markdown(text: object, limit: int = 400) -> str:
     """Text for a paragraph or a table cell of GitHub's Markdown.
 
-    Active characters become numeric entities: unlike a backslash, an entity also keeps GitHub from
-    linking `@name`, `#1`, `owner/name#1` and bare addresses.
+    Numeric entities are enough for Markdown and HTML. GitHub looks for mentions, issues, addresses
+    and emoji in the rendered text, where an entity is a character again: a zero-width space breaks
+    those up.
     """
-    return _ACTIVE.sub(lambda match: f"&#{ord(match[1])};", plain(text, limit))
+
+    def inert(match: re.Match[str]) -> str:
+        if match[1]:
+            return f"{match[1]}&#8203;"
+        entity = f"&#{ord(match[2])};"
+        if match[2] == "$":
+            return f"<span>{entity}</span>"  # GitHub's own advice: no formula begins here
+        return f"{entity}&#8203;" if match[2] in "@#:" else entity
+
+    return _ACTIVE.sub(inert, plain(text, limit))
 
 
 def code(text: object, limit: int = 120) -> str:
-    """Text as a code span that it cannot leave, in a paragraph or in a table cell."""
-    return f"<code>{markdown(text, limit)}</code>"
+    """Text as a code span that it cannot leave, in a paragraph or in a table cell.
+
+    White space stays as it is and is made visible where it would get lost: a value may fail its
+    check for nothing but a space at its end.
+    """
+    shown = "".join(map(_visible, _ANSI.sub("", str(text))))
+    inner = shown.strip(" ")
+    before, _, after = shown.partition(inner) if inner else (shown, "", "")
+    shown = _cut("␣" * len(before) + inner + "␣" * len(after), limit)
+    return f"<code>{_entities(shown) or '(empty)'}</code>"
 
 
 def block(text: object, limit: int = 4_000) -> str:
-    """Several lines as a code block: indented lines inside <pre>, nothing in them active."""
-    lines = [markdown(line, 300) for line in str(text).splitlines()]
-    shown = "<br>".join(lines)
-    return f"<pre>{shown[:limit]}</pre>"
+    """Several lines as a code block; nothing in them is active."""
+    lines = _ANSI.sub("", str(text)).expandtabs(4).splitlines()
+    shown = _cut("\n".join(_cut("".join(map(_visible, line)), 300) for line in lines), limit)
+    return "<pre>" + "<br>".join(map(_entities, shown.split("\n"))) + "</pre>"
 
 
-def _is_hidden(char: str) -> bool:
-    return unicodedata.category(char) in {"Cc", "Cf", "Cs", "Co", "Cn"}
+def _entities(text: str) -> str:
+    """Text inside <code> or <pre>, where GitHub looks for addresses alone."""
+
+    def inert(match: re.Match[str]) -> str:
+        shown = match[1] or f"&#{ord(match[2])};"
+        return f"{shown}<!-- -->" if match[1] or match[2] == "@" else shown
+
+    return _ACTIVE.sub(inert, text)
+
+
+def _visible(char: str) -> str:
+    if char == "\x7f":
+        return "␡"
+    if char < " ":
+        return chr(0x2400 + ord(char))
+    # Format characters (bidi marks, zero widths), private use, surrogates, unassigned; separators.
+    if unicodedata.category(char) in {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}:
+        return f"⟨U+{ord(char):04X}⟩"
+    return char
+
+
+def _cut(text: str, limit: int) -> str:
+    return text if len(text) <= limit else text[: limit - 1] + "…"

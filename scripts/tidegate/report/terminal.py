@@ -11,29 +11,42 @@ from rich.console import Console
 from rich.markdown import Markdown
 
 _MIN_WIDTH = 110
+# What a runner takes for a command of its own, wherever a line breaks: `::name::`, `##[name]`.
+_COMMAND = re.compile(r"^(\s*):(?=:)|#(?=#\[)", re.MULTILINE)
+_ZERO_WIDTH_SPACE = "\u200b"
 
 
 def show(text: str, stream: TextIO | None = None) -> None:
     """Print a report or a comment as a person reads it on GitHub, in colour where there is any."""
     target = stream or sys.stdout
     width = None if target.isatty() else _MIN_WIDTH
-    Console(file=target, width=width).print(Markdown(without_html(text)))
+    console = Console(file=target, width=width)
+    with console.capture() as capture:
+        console.print(Markdown(without_html(text), hyperlinks=target.isatty()))
+    target.write(_COMMAND.sub(lambda match: f"{match[0]}{_ZERO_WIDTH_SPACE}", capture.get()))
 
 
 def without_html(text: str) -> str:
     """GitHub's few HTML tags as plain Markdown: a terminal cannot fold, so folds stand open."""
     text = re.sub(r"<!--.*?-->\n?", "", text, flags=re.DOTALL)
     text = re.sub(r"<details[^>]*><summary>(.*?)</summary>", r"**\1**", text)
-    text = text.replace("</details>", "")
-    text = re.sub(r"<pre>(.*?)</pre>", _fence, text, flags=re.DOTALL)
-    text = re.sub(r"<code>(.*?)</code>", _span, text)
-    return text.replace("<br>", "; ")
+    text = re.sub(r"</details>|</?span>|</?sub>|&#8203;", "", text)
+    return re.sub(r"<(pre|code)>(.*?)</\1>|<br>", _plain_markdown, text)
 
 
-def _fence(match: re.Match[str]) -> str:
-    return f"\n```\n{unescape(match[1].replace('<br>', chr(10)))}\n```\n"
+def _plain_markdown(match: re.Match[str]) -> str:
+    if match[1] is None:
+        return "; "
+    return _fence(match[2]) if match[1] == "pre" else _span(match[2])
 
 
-def _span(match: re.Match[str]) -> str:
-    inner = unescape(match[1]).replace("`", "'").replace("|", "\\|")
+def _fence(html: str) -> str:
+    content = unescape(html.replace("<br>", "\n"))
+    longest = max((len(run) for run in re.findall(r"`+", content)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"\n{fence}\n{content}\n{fence}\n"
+
+
+def _span(html: str) -> str:
+    inner = unescape(html).replace("`", "'").replace("|", "\\|")
     return f"`{inner}`" if inner else ""

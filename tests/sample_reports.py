@@ -1,0 +1,226 @@
+"""Reports as the gates write them, for the tests of what is made of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+COMMIT = "3f2a1bc9d04e5f60718293a4b5c6d7e8f9012345"
+
+
+def data_report(*datasets: dict[str, Any], **fields: Any) -> dict[str, Any]:
+    """check-data's report; by default of one dataset that keeps its contract."""
+    chosen = list(datasets) or [dataset()]
+    failing = any(item["verdict"] == "fail" for item in chosen)
+    return {
+        "schema_version": 1,
+        "verb": "check-data",
+        "verdict": "fail" if failing else "pass",
+        "blocked": failing,
+        "error": None,
+        "service": "flight-delay",
+        "commit": COMMIT,
+        "data_digest": "sha256:" + "4d" * 32,
+        "datasets": chosen,
+        **fields,
+    }
+
+
+def dataset(*checks: dict[str, Any], **fields: Any) -> dict[str, Any]:
+    failing = max((item["failing_rows"] for item in checks), default=0)
+    return {
+        "name": "flights",
+        "path": "data/flights/*.parquet",
+        "schema": "src/flight_delay/schemas.py:Flights",
+        "digest": "sha256:" + "5e" * 32,
+        "verdict": "fail" if failing else "pass",
+        "engine": "pandera",
+        "files": 5,
+        "rows": 133_201,
+        "failing_rows": failing,
+        "tolerated_rows": 0,
+        "checks": list(checks) or [check(failing_rows=0, examples=[])],
+        **fields,
+    }
+
+
+def check(**fields: Any) -> dict[str, Any]:
+    failing = fields.get("failing_rows", 412)
+    return {
+        "column": "carrier",
+        "check": "isin(['9E', 'AA', 'AS', 'B6', 'DL'])",
+        "verdict": "fail" if failing else "pass",
+        "failing_rows": failing,
+        "share": failing / 133_201,
+        "examples": [
+            {"file": "2013-05.parquet", "row": 17, "value": "ZZ"},
+            {"file": "2013-05.parquet", "row": 91, "value": "ZZ"},
+        ],
+        "engine": "pandera",
+        "redacted": False,
+        **fields,
+    }
+
+
+def gate_report(*results: dict[str, Any], **fields: Any) -> dict[str, Any]:
+    """gate-model's report; by default of a model as good as version 3 in production."""
+    chosen = list(results) or [result(), log_loss(), slice_result()]
+    deciding = [item["verdict"] for item in chosen if item["blocking"]]
+    deciding += [budget["verdict"] for budget in fields.get("budgets", ())]
+    verdict = next((word for word in ("fail", "inconclusive") if word in deciding), "pass")
+    mode = fields.get("mode", "enforce")
+    blocked = verdict != "pass" and mode == "enforce"
+    baseline = fields.get(
+        "baseline",
+        {"version": "3", "source": "logged", "predictions_digest": "sha256:" + "6f" * 32},
+    )
+    return {
+        "schema_version": 1,
+        "verb": "gate-model",
+        "verdict": verdict,
+        "blocked": blocked,
+        "error": None,
+        "service": "flight-delay",
+        "commit": COMMIT,
+        "mode": mode,
+        "confidence": 0.95,
+        "rows": 27_004,
+        "clusters": 30,
+        "baseline": baseline,
+        "results": chosen,
+        "budgets": [],
+        "notes": [],
+        "record": {
+            "schema_version": 1,
+            "tool_version": "0.1.0",
+            "service": "flight-delay",
+            "model": "flight-delay",
+            "verdict": verdict,
+            "blocked": blocked,
+            "mode": mode,
+            "commit": COMMIT,
+            "created_at": "2026-11-24T14:00:00+00:00",
+            "data_digest": "sha256:" + "4d" * 32,
+            "evaluation_digest": "sha256:" + "7a" * 32,
+            "config_digest": "sha256:" + "8b" * 32,
+            "candidate": {
+                "model_digest": "sha256:" + "9c" * 32,
+                "predictions_digest": "sha256:" + "ad" * 32,
+            },
+            "baseline": baseline,
+            "digest": "sha256:" + "be" * 32,
+        },
+        **fields,
+    }
+
+
+def result(**fields: Any) -> dict[str, Any]:
+    return {
+        "metric": "roc-auc",
+        "slice": None,
+        "rows": 27_004,
+        "candidate": 0.74213,
+        "baseline": 0.73984,
+        "harm": -0.00229,
+        "lower": -0.00512,
+        "upper": 0.00054,
+        "max_regression": 0.005,
+        "min": 0.68,
+        "max": None,
+        "verdict": "pass",
+        "blocking": True,
+        "rows_needed": None,
+        "reason": "better by 0.00229 (harm between -0.00512 and 0.00054), tolerated 0.005",
+        **fields,
+    }
+
+
+def log_loss(**fields: Any) -> dict[str, Any]:
+    return result(
+        metric="log-loss",
+        candidate=0.49871,
+        baseline=0.49902,
+        harm=-0.00031,
+        lower=-0.00104,
+        upper=0.00042,
+        max_regression=0.01,
+        min=None,
+        reason="better by 0.00031 (harm between -0.00104 and 0.00042), tolerated 0.01",
+        **fields,
+    )
+
+
+def slice_result(carrier: str = "DL", **fields: Any) -> dict[str, Any]:
+    return result(
+        **{
+            "slice": {"carrier": carrier},
+            "rows": 4_120,
+            "candidate": 0.7310,
+            "baseline": 0.7295,
+            "harm": -0.0015,
+            "lower": -0.0061,
+            "upper": 0.0031,
+            "max_regression": 0.02,
+            "min": None,
+            "reason": "better by 0.0015 (harm between -0.0061 and 0.0031), tolerated 0.02",
+            **fields,
+        }
+    )
+
+
+def worse_slice(carrier: str = "B6", **fields: Any) -> dict[str, Any]:
+    """A slice whose harm is surely beyond what is tolerated."""
+    return slice_result(
+        carrier,
+        **{
+            "rows": 3_981,
+            "candidate": 0.6894,
+            "baseline": 0.7423,
+            "harm": 0.0529,
+            "lower": 0.0312,
+            "upper": 0.0746,
+            "verdict": "fail",
+            "reason": "worse by 0.0529 (harm between 0.0312 and 0.0746), tolerated 0.02",
+            **fields,
+        },
+    )
+
+
+def budget(**fields: Any) -> dict[str, Any]:
+    return {
+        "name": "train-minutes",
+        "value": 2.4,
+        "max": 20.0,
+        "verdict": "pass",
+        "blocking": True,
+        **fields,
+    }
+
+
+def command_report(verb: str, **fields: Any) -> dict[str, Any]:
+    return {
+        "schema_version": 1,
+        "verb": verb,
+        "verdict": "pass",
+        "blocked": False,
+        "error": None,
+        "service": "flight-delay",
+        "command": "uv run --locked dvc repro",
+        "seconds": 61.2,
+        **fields,
+    }
+
+
+def undecided(verb: str, **error: str | None) -> dict[str, Any]:
+    """A report of a verb that came to no verdict."""
+    return {
+        "schema_version": 1,
+        "verb": verb,
+        "verdict": None,
+        "blocked": True,
+        "error": {
+            "what": "the registry does not answer",
+            "where": "https://mlflow.example",
+            "remedy": "see that the server runs",
+            **error,
+        },
+    }
