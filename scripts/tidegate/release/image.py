@@ -201,6 +201,8 @@ def start_container(
             tmpfs={"/tmp": "size=64m"},  # noqa: S108 - inside the container
             cap_drop=["ALL"],
             security_opt=["no-new-privileges"],
+            # A deployed service comes back with its engine; one under test ends when it crashes.
+            restart_policy=cast("Any", {"Name": "unless-stopped"} if host_port else None),
         )
         container.start()
     except DockerException as error:

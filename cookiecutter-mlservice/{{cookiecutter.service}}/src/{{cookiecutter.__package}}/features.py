@@ -1,0 +1,32 @@
+"""From raw rows to what the model sees: one function, for training and for serving alike."""
+
+from typing import Any
+
+import polars as pl
+
+KEY = ["sample_id"]
+LABEL = "malignant"
+# Columns that stand beside the predictions, to judge them by.
+CONTEXT = ["size"]
+# What a request must hold, with its type.
+REQUEST: dict[str, Any] = {"mean_radius": float, "mean_texture": float, "mean_smoothness": float}
+CATEGORICAL: list[str] = []
+NUMERIC = ["mean_radius", "mean_texture", "mean_smoothness"]
+
+
+def build(raw: pl.DataFrame) -> pl.DataFrame:
+    """The model's columns, in the model's order; one row a raw row."""
+    return raw.select(*CATEGORICAL, pl.col(NUMERIC).cast(pl.Float64))
+
+
+def with_label(raw: pl.DataFrame) -> pl.DataFrame:
+    """The rows that can be learnt from, with key, label and context."""
+    return raw.with_columns(
+        size=pl.when(pl.col("mean_radius") > 14).then(pl.lit("large")).otherwise(pl.lit("small"))
+    )
+
+
+def split(raw: pl.DataFrame, params: dict[str, Any]) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """(training rows, evaluation rows): by the key, so that a row never changes sides."""
+    share = pl.col("sample_id").hash(seed=1) % 1000 < 1000 * params["evaluation_share"]
+    return raw.filter(~share), raw.filter(share)
