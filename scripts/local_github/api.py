@@ -197,6 +197,7 @@ class LocalGitHub:
 
     def _routes(self) -> list[tuple[str, re.Pattern[str], Callable[..., Answer]]]:
         return [
+            ("GET", re.compile("/user"), self._get_user),
             ("GET", _path("/pulls/(?P<number>\\d+)"), self._get_pull),
             ("GET", _path("/issues/(?P<number>\\d+)/comments"), self._list_comments),
             ("POST", _path("/issues/(?P<number>\\d+)/comments"), self._create_comment),
@@ -204,6 +205,11 @@ class LocalGitHub:
             ("GET", _path("/environments/(?P<name>[^/]+)"), self._get_environment),
             ("GET", _path("/actions/runs/(?P<run_id>\\d+)/approvals"), self._list_approvals),
         ]
+
+    def _get_user(self, _: Request) -> Answer:
+        if self.login == BOT:
+            return _problem(403, "Resource not accessible by integration")
+        return Answer(200, _user(self.login))
 
     def _get_pull(self, _: Request, repository: str, number: str) -> Answer:
         return _found(self._pulls.get((repository, int(number))))

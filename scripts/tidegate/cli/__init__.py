@@ -12,7 +12,8 @@ from tidegate import __version__
 
 # verb -> what it does. A verb's module, tidegate.cli.<verb with underscores>, is imported only when
 # the verb is asked for, so that --help answers at once. It has two functions: add_arguments(parser)
-# and run(arguments, config, context) -> a report with .verdict, .blocked and .to_dict().
+# and run(arguments, config, context) -> a report with .verdict, .blocked and .to_dict(). One whose
+# output is a document of its own, not a report, has main(arguments) -> exit code instead of run.
 VERBS: Mapping[str, str] = {
     "check-data": "hold datasets against their pandera schemas",
     "pull-data": "fetch the service's DVC-tracked data",
@@ -92,6 +93,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser, verb = parser_for(words)
     parsed = parser.parse_args(words)
     assert verb is not None  # noqa: S101 - argparse has refused the rest
+    if direct := getattr(verb_module(verb), "main", None):
+        return int(direct(parsed))
     from tidegate.cli.execution import execute
     from tidegate.context import Context
 

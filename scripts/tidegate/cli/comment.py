@@ -82,7 +82,7 @@ def run(arguments: argparse.Namespace, config: None, context: Context) -> Commen
     comment = markdown.render_comment(
         reports, arguments.expect or DEFAULT_EXPECTED, context.run_url()
     )
-    service = next((r["service"] for r in reports.values() if r.get("service")), "")
+    service = markdown.service_of(reports)
     url = None
     if arguments.post == "true":
         number = arguments.pull_request or _pull_request(context.environ)
@@ -121,7 +121,9 @@ def _post(environ: Mapping[str, str], number: int | None, marker: str, body: str
     from tidegate.github.api import GitHub
 
     try:
-        return comments.upsert(GitHub.from_environ(environ), number, marker, body)
+        return comments.upsert(
+            GitHub.from_environ(environ), number, marker, body, nameless=markdown.marker("")
+        )
     except GitHubError as error:
         print(f"not posted, the verdict stays what it is: {error}", file=sys.stderr)
         return None

@@ -42,18 +42,21 @@ def execute(verb: str, arguments: argparse.Namespace, context: Context) -> int:
     """Exit code: 0 pass, 1 the gate says no, 2 it could not be decided."""
     module = verb_module(verb)
     folder = Path(arguments.config).resolve().parent / arguments.report
+    service = None
     try:
         load = getattr(module, "load_config", lambda given: configs.load(Path(given.config)))
-        report: Report = module.run(arguments, load(arguments), context)
+        config = load(arguments)
+        service = getattr(config, "service", None)
+        report: Report = module.run(arguments, config, context)
         body = decided(verb, report)
         code = 2 if report.verdict is None else 1 if report.blocked else 0
     except TidegateError as error:
         print(f"tidegate {verb}: {error}", file=sys.stderr)
-        body, code = undecided(verb, error), 2
+        body, code = undecided(verb, error, service), 2
     except Exception as error:  # the one place where the unexpected ends
         unexpected = _unexpected(error, folder, verb)
         print(f"tidegate {verb}: {unexpected}", file=sys.stderr)
-        body, code = undecided(verb, unexpected), 2
+        body, code = undecided(verb, unexpected, service), 2
     return _deliver(verb, body, code, folder, arguments, context)
 
 
@@ -69,14 +72,15 @@ def decided(verb: str, report: Report) -> dict[str, Any]:
     }
 
 
-def undecided(verb: str, error: TidegateError) -> dict[str, Any]:
-    """The machine report of a verb that could not decide."""
+def undecided(verb: str, error: TidegateError, service: str | None) -> dict[str, Any]:
+    """The machine report of a verb that could not decide. service: None where it is unknown."""
     return {
         "schema_version": SCHEMA_VERSION,
         "verb": verb,
         "verdict": None,
         "blocked": True,
         "error": error.to_dict(),
+        "service": service,
     }
 
 

@@ -83,12 +83,12 @@ def run(arguments: argparse.Namespace, config: Config, context: Context) -> Pull
             where=str(config.path),
             remedy="add data: or gate: to it",
         )
-    reports = {verb: _report(verb, gate) for verb, gate in gates.items()}
+    reports = {verb: _report(verb, gate, config.service) for verb, gate in gates.items()}
     return PullRequestReport(config.service, reports, markdown.render_comment(reports, [*gates]))
 
 
-def _report(verb: str, gate: Callable[[], Report]) -> dict[str, Any]:
+def _report(verb: str, gate: Callable[[], Report], service: str) -> dict[str, Any]:
     try:
         return decided(verb, gate())
     except TidegateError as error:
-        return undecided(verb, error)
+        return undecided(verb, error, service)

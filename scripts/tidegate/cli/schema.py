@@ -1,4 +1,4 @@
-"""Print a published JSON Schema: that of the config, for editors and other tools.
+"""Print a published JSON Schema: that of the config, or that of a verb's machine report.
 
 example:
   tidegate schema config > tidegate.schema.json
@@ -10,34 +10,27 @@ from __future__ import annotations
 
 import argparse
 import json
-from dataclasses import dataclass
+import sys
 from typing import Any
 
 from tidegate.config import Config
-from tidegate.context import Context
-from tidegate.verdict import Verdict
-
-
-@dataclass(frozen=True)
-class SchemaReport:
-    """A JSON Schema."""
-
-    schema: dict[str, Any]
-    verdict: Verdict = Verdict.PASS
-    blocked: bool = False
-
-    def to_dict(self) -> dict[str, Any]:
-        return {"schema": self.schema, "body": json.dumps(self.schema, indent=2)}
+from tidegate.report.schemas import FIELDS, report_schema
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("name", choices=("config",), help="whose schema")
+    parser.add_argument(
+        "name", choices=("config", *FIELDS), help="`config`, or the verb whose report it is"
+    )
 
 
-def load_config(arguments: argparse.Namespace) -> None:
-    """No config is needed."""
+def main(arguments: argparse.Namespace) -> int:
+    json.dump(schema(arguments.name), sys.stdout, indent=2)
+    sys.stdout.write("\n")
+    return 0
 
 
-def run(arguments: argparse.Namespace, config: None, context: Context) -> SchemaReport:
-    schema = Config.model_json_schema(by_alias=True)
-    return SchemaReport({"$schema": "https://json-schema.org/draft/2020-12/schema", **schema})
+def schema(name: str) -> dict[str, Any]:
+    if name != "config":
+        return report_schema(name)
+    title = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "tidegate.yaml"}
+    return {**Config.model_json_schema(by_alias=True), **title}

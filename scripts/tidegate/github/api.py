@@ -59,21 +59,28 @@ class GitHub:
 
     def get(self, path: str) -> Any:
         """One resource of the repository; `path` is below /repos/OWNER/NAME."""
-        return self._request("GET", self._url(path)).json()
+        return _json(self._request("GET", self._url(path)))
 
     def pages(self, path: str) -> Iterator[Any]:
         """Every item of a list, over all its pages."""
         url: str | None = f"{self._url(path)}?per_page=100"
         while url is not None:
             response = self._request("GET", url)
-            yield from response.json()
+            yield from _json(response)
             url = response.links.get("next", {}).get("url")
 
     def post(self, path: str, body: Mapping[str, Any]) -> Any:
-        return self._request("POST", self._url(path), body).json()
+        return _json(self._request("POST", self._url(path), body))
 
     def patch(self, path: str, body: Mapping[str, Any]) -> Any:
-        return self._request("PATCH", self._url(path), body).json()
+        return _json(self._request("PATCH", self._url(path), body))
+
+    def login(self) -> str | None:
+        """Login of the token's user; None for the token of a run or an app, which has none."""
+        try:
+            return str(_json(self._request("GET", "/user"))["login"])
+        except GitHubError:
+            return None
 
     def _url(self, path: str) -> str:
         return f"/repos/{self.repository}/{path}"
@@ -82,7 +89,8 @@ class GitHub:
         self, method: str, url: str, body: Mapping[str, Any] | None = None
     ) -> httpx.Response:
         attempts = Retrying(
-            retry=retry_if_exception(_is_passing),
+            # What was created may stand there although the answer got lost: not asked for twice.
+            retry=retry_if_exception(_is_limit if method == "POST" else _is_passing),
             stop=stop_after_attempt(ATTEMPTS),
             wait=_wait,
             sleep=self._sleep,
@@ -113,13 +121,18 @@ class GitHub:
 def _is_passing(error: BaseException) -> bool:
     """Whether the fault passes by itself: the server's, the network's, or a rate limit."""
     if isinstance(error, httpx.HTTPStatusError):
-        response = error.response
-        limited = response.status_code in {403, 429} and (
-            "retry-after" in response.headers
-            or response.headers.get("x-ratelimit-remaining") == "0"
-        )
-        return limited or response.status_code >= 500
+        return _is_limit(error) or error.response.status_code >= 500
     return isinstance(error, httpx.TransportError)
+
+
+def _is_limit(error: BaseException) -> bool:
+    if not isinstance(error, httpx.HTTPStatusError):
+        return False
+    headers = error.response.headers
+    return error.response.status_code == 429 or (
+        error.response.status_code == 403
+        and ("retry-after" in headers or headers.get("x-ratelimit-remaining") == "0")
+    )
 
 
 def _wait(state: RetryCallState) -> float:
@@ -129,6 +142,17 @@ def _wait(state: RetryCallState) -> float:
         if asked.isdigit():
             return min(float(asked), MAX_WAIT_SECONDS)
     return float(2**state.attempt_number)
+
+
+def _json(response: httpx.Response) -> Any:
+    try:
+        return response.json()
+    except ValueError:
+        raise GitHubError(
+            "the answer is not GitHub's: it is no JSON",
+            where=str(response.url),
+            remedy="see that GITHUB_API_URL names the API, such as https://api.github.com",
+        ) from None
 
 
 def _message(response: httpx.Response) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from urllib.parse import quote
 
 from tidegate.errors import GitHubError
 from tidegate.github.api import GitHub
@@ -20,7 +21,7 @@ def approval(environment: str, environ: Mapping[str, str]) -> str:
     """
     github = GitHub.from_environ(environ)
     name = environment + APPROVAL_SUFFIX
-    rules = github.get(f"environments/{name}").get("protection_rules") or []
+    rules = github.get(f"environments/{quote(name, safe='')}").get("protection_rules") or []
     if not any(rule["type"] == "required_reviewers" and rule["reviewers"] for rule in rules):
         raise GitHubError(
             f"the environment {name} requires no reviewers, so nobody was asked",

@@ -35,10 +35,11 @@ MAX_ANNOTATIONS = 10  # GitHub shows no more of a step
 
 def publish(
     verb: str, report: Report, text: str, environ: Mapping[str, str], folder: Path,
-    stream: TextIO = sys.stdout,
+    stream: TextIO | None = None,
 ) -> None:  # fmt: skip
     """Write the step's outputs and summary, and its annotations to `stream`.
 
+    By default that is standard error, where the runner listens too: --json has the other one.
     Outputs are set on failure too; those that are not known are empty.
     """
     outputs = {
@@ -55,7 +56,7 @@ def publish(
         with Path(path).open("a", encoding="utf-8") as file:
             file.write(text + "\n")
     for line in list(commands(verb, report))[:MAX_ANNOTATIONS]:
-        print(line, file=stream)
+        print(line, file=stream or sys.stderr)
 
 
 def commands(verb: str, report: Report) -> Iterator[str]:
@@ -82,6 +83,10 @@ def commands(verb: str, report: Report) -> Iterator[str]:
             named = result["slice"] or {}
             where = ", ".join(f"{name}={value}" for name, value in named.items()) or "overall"
             yield annotation("error", result["reason"], title=f"{result['metric']}, {where}")
+    for budget in report.get("budgets", ()):
+        if budget["verdict"] != "pass":
+            figures = f"{budget['value']:.5g} measured, {budget['max']:.5g} allowed"
+            yield annotation("error", figures, title=f"budget {budget['name']}")
     for step in report.get("steps", ()):
         if step["verdict"] != "pass":
             yield annotation("error", step["detail"], title=f"{verb}: {step['name']}")

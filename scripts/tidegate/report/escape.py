@@ -8,7 +8,7 @@ import unicodedata
 # What Markdown, HTML or GitHub may act on. In the first group it takes a separator to stop that:
 # `GH-1`, `www.` and, at the beginning of a line, `1.`.
 _ACTIVE = re.compile(
-    r"(\bGH(?=-\d)|www(?=\.)|^\d{1,9}(?=[.)]))|([\\`*_\[\]<>#|~@&$^]|:(?=[\w/])|^[-+=])",
+    r"(\bGH(?=-\d)|www(?=\.)|^\d{1,9}(?=[.)]))|([\\`*_\[\]<>#|~@&$^]|:(?=[\w/+-])|^[-+=])",
     re.IGNORECASE,
 )
 _ANSI = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)?|[@-_])")

@@ -128,13 +128,7 @@ def _headline(reports: Mapping[str, Report], missing: Sequence[str]) -> tuple[st
 
 
 def _data_in_words(data: Report) -> str:
-    failing = [
-        (dataset, check)
-        for dataset in data["datasets"]
-        if dataset["verdict"] == "fail"
-        for check in dataset["checks"]
-        if check["verdict"] == "fail"
-    ]
+    failing = list(failing_checks(data))
     names = ", ".join(dict.fromkeys(escape.plain(dataset["name"]) for dataset, _ in failing))
     rules = f"{len(failing)} rule{'s' if len(failing) != 1 else ''}"
     return f"the data breaks {rules} of its contract ({names})"
@@ -188,8 +182,10 @@ def worst_first(results: Sequence[Report]) -> list[Report]:
 
 
 def failing_checks(data: Report) -> Iterator[tuple[Report, Report]]:
-    """(dataset, check) of every rule that is broken, most rows first."""
+    """(dataset, check) of every rule that is broken where that is not tolerated."""
     for dataset in data["datasets"]:
+        if dataset["verdict"] != "fail":
+            continue
         for check in dataset["checks"]:
             if check["verdict"] == "fail":
                 yield dataset, check

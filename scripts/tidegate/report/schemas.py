@@ -1,0 +1,243 @@
+"""The JSON Schema of each verb's machine report. Later versions only add fields."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+Schema = dict[str, Any]
+
+_TEXT: Schema = {"type": "string"}
+_TEXT_OR_NULL: Schema = {"type": ["string", "null"]}
+_NUMBER: Schema = {"type": "number"}
+_NUMBER_OR_NULL: Schema = {"type": ["number", "null"]}
+_COUNT: Schema = {"type": "integer", "minimum": 0}
+_COUNT_OR_NULL: Schema = {"type": ["integer", "null"], "minimum": 0}
+_FLAG: Schema = {"type": "boolean"}
+_VERDICT: Schema = {"enum": ["pass", "fail", "inconclusive"]}
+
+
+def _object(**fields: Schema) -> Schema:
+    return {"type": "object", "required": [*fields], "properties": fields}
+
+
+def _list(items: Schema) -> Schema:
+    return {"type": "array", "items": items}
+
+
+def _nullable(schema: Schema) -> Schema:
+    return {"oneOf": [{"type": "null"}, schema]}
+
+
+def _map(values: Schema) -> Schema:
+    return {"type": "object", "additionalProperties": values}
+
+
+_BUDGET = _object(name=_TEXT, value=_NUMBER, max=_NUMBER, verdict=_VERDICT, blocking=_FLAG)
+_SEEN = _object(name=_TEXT, verdict=_VERDICT, detail=_TEXT)
+_STEP = _object(name=_TEXT, verdict=_VERDICT, seconds=_NUMBER, detail=_TEXT)
+_EVENT = _object(
+    kind={"enum": ["release", "promotion", "rollback", "hold", "unhold"]},
+    at=_TEXT,
+    environment=_TEXT_OR_NULL,
+    release=_TEXT_OR_NULL,
+    before=_TEXT_OR_NULL,
+    actor=_TEXT_OR_NULL,
+    approver=_TEXT_OR_NULL,
+    reason=_TEXT_OR_NULL,
+    record_digest=_TEXT_OR_NULL,
+    run_url=_TEXT_OR_NULL,
+    seconds=_NUMBER_OR_NULL,
+)
+_IMAGE = _object(reference=_TEXT, digest=_TEXT_OR_NULL)
+_RELEASE = _object(
+    id=_TEXT,
+    service=_TEXT,
+    model=_TEXT,
+    model_version=_TEXT,
+    image=_nullable(_IMAGE),
+    commit=_TEXT_OR_NULL,
+    data_digest=_TEXT_OR_NULL,
+    record_digest=_TEXT,
+    author=_TEXT,
+    created_at=_TEXT,
+)
+_DATASET = _object(
+    name=_TEXT,
+    path=_TEXT,
+    schema=_TEXT,
+    digest=_TEXT,
+    verdict=_VERDICT,
+    engine=_TEXT,
+    files=_COUNT,
+    rows=_COUNT,
+    failing_rows=_COUNT,
+    tolerated_rows=_COUNT,
+    checks=_list(
+        _object(
+            column=_TEXT_OR_NULL,
+            check=_TEXT,
+            verdict=_VERDICT,
+            failing_rows=_COUNT,
+            share=_NUMBER,
+            examples=_list(_object(file=_TEXT, row=_COUNT_OR_NULL, value=_TEXT_OR_NULL)),
+            engine=_TEXT,
+            redacted=_FLAG,
+        )
+    ),
+)
+_BASELINE = _nullable(
+    _object(version=_TEXT_OR_NULL, source=_TEXT, predictions_digest=_TEXT),
+)
+_RESULT = _object(
+    metric=_TEXT,
+    slice=_nullable(_map(_TEXT_OR_NULL)),
+    rows=_COUNT,
+    candidate=_NUMBER,
+    baseline=_NUMBER_OR_NULL,
+    harm=_NUMBER_OR_NULL,
+    lower=_NUMBER_OR_NULL,
+    upper=_NUMBER_OR_NULL,
+    max_regression=_NUMBER_OR_NULL,
+    min=_NUMBER_OR_NULL,
+    max=_NUMBER_OR_NULL,
+    verdict=_VERDICT,
+    blocking=_FLAG,
+    rows_needed=_COUNT_OR_NULL,
+    reason=_TEXT_OR_NULL,
+)
+_RECORD = _object(
+    schema_version={"const": 1},
+    tool_version=_TEXT,
+    service=_TEXT,
+    model=_TEXT,
+    verdict=_VERDICT,
+    blocked=_FLAG,
+    mode=_TEXT,
+    commit=_TEXT_OR_NULL,
+    created_at=_TEXT,
+    data_digest=_TEXT_OR_NULL,
+    evaluation_digest=_TEXT,
+    config_digest=_TEXT,
+    candidate=_object(model_digest=_TEXT_OR_NULL, predictions_digest=_TEXT),
+    baseline=_BASELINE,
+    digest=_TEXT,
+)
+_COMMAND: Mapping[str, Schema] = {"command": _TEXT, "seconds": _NUMBER}
+_MOVE: Mapping[str, Schema] = {
+    "environment": _TEXT,
+    "before": _TEXT_OR_NULL,
+    "after": _TEXT_OR_NULL,
+    "steps": _list(_STEP),
+    "event": _nullable(_EVENT),
+}
+
+# Verb -> its own fields, beside those that every report has.
+FIELDS: Mapping[str, Mapping[str, Schema]] = {
+    "check-data": {
+        "commit": _TEXT_OR_NULL,
+        "data_digest": _TEXT_OR_NULL,
+        "datasets": _list(_DATASET),
+    },
+    "pull-data": _COMMAND,
+    "reproduce-pipeline": _COMMAND,
+    "gate-model": {
+        "commit": _TEXT_OR_NULL,
+        "mode": {"enum": ["off", "warn", "enforce"]},
+        "confidence": _NUMBER,
+        "rows": _COUNT,
+        "clusters": _COUNT_OR_NULL,
+        "baseline": _BASELINE,
+        "results": _list(_RESULT),
+        "budgets": _list(_BUDGET),
+        "notes": _list(_TEXT),
+        "record": _RECORD,
+    },
+    "register-model": {
+        "model": _TEXT,
+        "version": _TEXT,
+        "run_id": _TEXT,
+        "alias": _TEXT,
+        "record_digest": _TEXT,
+        "release": _TEXT_OR_NULL,
+    },
+    "build-image": {
+        "image": _object(
+            repository=_TEXT,
+            tag=_TEXT,
+            id=_TEXT,
+            digest=_TEXT_OR_NULL,
+            reference=_TEXT,
+            size_mb=_NUMBER,
+            labels=_map(_TEXT),
+        ),
+        "release": _RELEASE,
+    },
+    "test-image": {
+        "image": _nullable(_IMAGE),
+        "release": _TEXT,
+        "checks": _list(_SEEN),
+        "latency": _map(_NUMBER),
+        "memory_mb": _NUMBER,
+        "budgets": _list(_BUDGET),
+    },
+    "promote": _MOVE,
+    "rollback": _MOVE,
+    "hold": _MOVE,
+    "status": {
+        "environments": _list(
+            _object(
+                name=_TEXT,
+                release=_TEXT_OR_NULL,
+                since=_TEXT_OR_NULL,
+                event=_nullable(_EVENT),
+                hold=_TEXT_OR_NULL,
+                drift=_list(_TEXT),
+            )
+        ),
+        "ledger": _list(_EVENT),
+    },
+    "comment": {
+        "headline": _TEXT,
+        "path": _TEXT,
+        "url": _TEXT_OR_NULL,
+        "posted": _FLAG,
+        "body": _TEXT,
+    },
+    "pr": {"headline": _TEXT, "reports": _map({"type": "object"}), "body": _TEXT},
+    "doctor": {
+        "checks": _list(
+            _object(
+                name=_TEXT,
+                verdict={"enum": ["pass", "fail", "note"]},
+                detail=_TEXT,
+                remedy=_TEXT_OR_NULL,
+            )
+        )
+    },
+}
+
+
+def report_schema(verb: str) -> Schema:
+    """The schema of one verb's report.
+
+    A report with an error, a verb that came to no verdict, has none of the verb's own fields.
+    """
+    own = FIELDS[verb]
+    common = {
+        "schema_version": {"const": 1},
+        "verb": {"const": verb},
+        "verdict": {"enum": ["pass", "fail", "inconclusive", None]},
+        "blocked": _FLAG,
+        "error": _nullable(_object(what=_TEXT, where=_TEXT_OR_NULL, remedy=_TEXT_OR_NULL)),
+        "service": _TEXT_OR_NULL,
+    }
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": f"Report of tidegate {verb}",
+        "type": "object",
+        "required": [*common],
+        "properties": {**common, **own},
+        "if": {"properties": {"error": {"type": "null"}}},
+        "then": {"required": [*own]},
+    }
