@@ -9,8 +9,9 @@ sys.path.insert(0, str(Path(__file__).parent))
 @pytest.fixture(scope="session")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model trained by the pipeline's own stages on a few rows."""
-    from sample import RAW
     from {{ cookiecutter.__package }} import features, train
+
+    from sample import RAW
 
     folder = tmp_path_factory.mktemp("service")
     with pytest.MonkeyPatch.context() as patch:

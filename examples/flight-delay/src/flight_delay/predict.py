@@ -1,0 +1,26 @@
+"""The trained model as a function of raw rows: the same for evaluation and serving."""
+
+from pathlib import Path
+
+import mlflow.sklearn
+import numpy as np
+import pandas as pd
+import polars as pl
+from numpy.typing import NDArray
+
+from flight_delay import features
+
+
+class Predictor:
+    def __init__(self, folder: Path = Path("models/model")):
+        self._model = mlflow.sklearn.load_model(str(folder))
+
+    def __call__(self, raw: pl.DataFrame) -> NDArray[np.float64]:
+        """Probability of the positive class, one value a row."""
+        scores: NDArray[np.float64] = self._model.predict_proba(model_inputs(raw))[:, 1]
+        return scores
+
+
+def model_inputs(raw: pl.DataFrame) -> pd.DataFrame:
+    """The features as scikit-learn takes them, without pyarrow: it would double the image."""
+    return pd.DataFrame(features.build(raw).to_dict(as_series=False))

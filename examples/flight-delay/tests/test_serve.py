@@ -1,0 +1,49 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+
+from flight_delay.serve import MAX_BYTES, MAX_ROWS, create_app
+
+from sample import REQUEST
+
+
+@pytest.fixture(scope="session")
+def client(model: Path) -> Iterator[TestClient]:
+    with TestClient(create_app(model)) as client:
+        yield client
+
+
+def test_health__says_that_it_is_ready(client: TestClient) -> None:
+    assert client.get("/health").json()["status"] == "ready"
+
+
+def test_invocations__one_probability_a_row(client: TestClient) -> None:
+    answer = client.post("/invocations", json={"dataframe_records": [REQUEST, REQUEST]})
+    first, second = answer.json()["predictions"]
+    assert first == second
+    assert 0 <= first <= 1
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"dataframe_records": []},
+        {"dataframe_records": [{}]},
+        {"dataframe_records": [{name: [] for name in REQUEST}]},
+        {"dataframe_records": [REQUEST] * (MAX_ROWS + 1)},
+    ],
+)
+def test_invocations__bad_request_is_refused_with_a_reason(
+    client: TestClient, body: dict[str, object]
+) -> None:
+    answer = client.post("/invocations", json=body)
+    assert answer.status_code == 422
+    assert answer.json()["detail"]
+
+
+def test_invocations__oversized_body_is_refused(client: TestClient) -> None:
+    answer = client.post("/invocations", content=b" " * (MAX_BYTES + 1))
+    assert answer.status_code == 413
