@@ -15,7 +15,7 @@ from tidegate.config import Config
 from tidegate.context import Context
 from tidegate.errors import DataError, RegistryError
 from tidegate.gate.baseline import Baseline, resolve_baseline
-from tidegate.gate.evaluation import evaluation_digest
+from tidegate.gate.evaluation import evaluation_digest, load_predictions
 from tidegate.registry import PREDICTIONS_ARTIFACT, ModelVersion, Registry
 
 # MLflow's own use of SQLAlchemy, the first time that it opens a database.
@@ -70,7 +70,9 @@ def register(registry: Registry, tmp_path: Path) -> Callable[..., ModelVersion]:
 @pytest.fixture
 def resolve(config: Config, registry: Registry) -> Callable[..., Baseline | None]:
     def run(wanted: str | None = None, candidate: pl.DataFrame = LOGGED) -> Baseline | None:
-        expected = evaluation_digest(candidate, config.need_evaluation())
+        path = config.root / "candidate.parquet"
+        candidate.write_parquet(path)
+        expected = evaluation_digest(load_predictions(config, path), config.need_evaluation())
         return resolve_baseline(config, wanted, expected, lambda: registry)
 
     return run
