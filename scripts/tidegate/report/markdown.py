@@ -236,7 +236,7 @@ def _environment() -> Environment:
         "count": numbers.count,
         "share": numbers.share,
         "change": numbers.change,
-        "ends": numbers.ends,
+        "candidate": numbers.candidate,
         "allowed": numbers.allowed,
         "limit": numbers.limit,
         "short": numbers.short,

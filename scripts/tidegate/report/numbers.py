@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
+Result = Mapping[str, Any]
+
+_TIGHT = "\N{NO-BREAK SPACE}"
+
 
 def figure(value: float | None) -> str:
     """Three decimals or four significant digits, whichever says more."""
@@ -24,46 +31,44 @@ def count(value: int | None) -> str:
 def share(value: float) -> str:
     percent = value * 100
     if percent == 0 or percent >= 0.1:
-        return f"{percent:.1f} %"
-    return "< 0.1 %"
+        return f"{percent:.1f}{_TIGHT}%"
+    return f"<{_TIGHT}0.1{_TIGHT}%"
 
 
-def change(result: dict[str, object]) -> str:
-    """A harm with its meaning: worse, better, or not compared."""
-    harm = result["harm"]
-    if not isinstance(harm, float | int):
-        return "–"
-    if harm == 0:
-        return "unchanged"
-    return f"{_arrow(harm)} {'worse' if harm > 0 else 'better'}"
-
-
-def ends(result: dict[str, object]) -> str:
-    """The interval that was judged: of the harm where a regression was, else of the value."""
+def candidate(result: Result) -> str:
+    """The candidate's value, with its range where that is what was judged."""
+    value = figure(result["candidate"])
+    if result["max_regression"] is not None and result["harm"] is not None:
+        return value
     lower, upper = result["lower"], result["upper"]
-    if not isinstance(lower, float | int) or not isinstance(upper, float | int):
+    return value if None in (lower, upper) else f"{value} ({_range(figure(lower), figure(upper))})"
+
+
+def change(result: Result) -> str:
+    """A harm with its meaning, worse or better, and with its range where that was judged."""
+    harm = result["harm"]
+    if harm is None:
         return "–"
-    if result["harm"] is None or result["max_regression"] is None:
-        return f"{figure(lower)} … {figure(upper)}"
-    return f"{_arrow(lower)} … {_arrow(upper)}"
+    words = f"{_arrow(harm)}{_TIGHT}{'worse' if harm > 0 else 'better'}" if harm else "unchanged"
+    lower, upper = result["lower"], result["upper"]
+    if result["max_regression"] is None or None in (lower, upper):
+        return words
+    return f"{words} ({_range(_arrow(lower), _arrow(upper))})"
 
 
-def allowed(result: dict[str, object]) -> str:
+def allowed(result: Result) -> str:
     """The bounds that were judged."""
-    bounds = []
-    if isinstance(regression := result["max_regression"], float | int) and (
-        result["harm"] is not None
-    ):
-        bounds.append(f"▼ {limit(regression)}")
-    if isinstance(least := result["min"], float | int):
-        bounds.append(f"≥ {limit(least)}")
-    if isinstance(most := result["max"], float | int):
-        bounds.append(f"≤ {limit(most)}")
-    return ", ".join(bounds)
+    regression = None if result["harm"] is None else result["max_regression"]
+    bounds = (("▼", regression), ("≥", result["min"]), ("≤", result["max"]))
+    return ", ".join(f"{sign}{_TIGHT}{limit(at)}" for sign, at in bounds if at is not None)
 
 
 def _arrow(harm: float) -> str:
-    return figure(0.0) if harm == 0 else f"{'▼' if harm > 0 else '▲'} {figure(abs(harm))}"
+    return figure(0.0) if harm == 0 else f"{'▼' if harm > 0 else '▲'}{_TIGHT}{figure(abs(harm))}"
+
+
+def _range(lower: str, upper: str) -> str:
+    return f"{lower}{_TIGHT}…{_TIGHT}{upper}"
 
 
 def short(digest: str | None) -> str:

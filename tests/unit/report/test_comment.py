@@ -1,0 +1,277 @@
+"""The comment of a pull request. UPDATE_GOLDEN=1 writes the golden files anew: read the diff."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rendered_markdown import linked_by_github, read
+from sample_reports import (
+    budget,
+    check,
+    command_report,
+    data_report,
+    dataset,
+    gate_report,
+    log_loss,
+    result,
+    slice_result,
+    undecided,
+    worse_slice,
+)
+from tidegate.report.markdown import MAX_COMMENT, Comment, marker, render_comment, service_of
+
+GOLDEN = Path(__file__).parent / "golden"
+EXPECTED = ["check-data", "reproduce-pipeline", "gate-model"]
+RUN = "https://github.com/acme/flights/actions/runs/42"
+PIPELINE = command_report("reproduce-pipeline")
+SLICES = [
+    slice_result(carrier, harm=harm)
+    for carrier, harm in [("AA", -0.004), ("AS", 0.001), ("DL", 0.002), ("EV", 0.0003)]
+]
+NO_BASELINE = gate_report(
+    result(
+        baseline=None,
+        harm=None,
+        lower=0.735,
+        upper=0.749,
+        reason="0.7421 (at least 0.735, at most 0.749), minimum 0.68",
+    ),
+    baseline=None,
+    notes=[
+        "There is no baseline yet: the candidate is held to the absolute bounds alone.",
+        "log-loss was not judged: its bound needs a baseline.",
+    ],
+)
+INCONCLUSIVE = gate_report(
+    result(
+        baseline=0.7461,
+        harm=0.004,
+        lower=-0.003,
+        upper=0.011,
+        verdict="inconclusive",
+        rows_needed=83_000,
+        reason="worse by 0.004 (harm between -0.003 and 0.011), tolerated 0.005",
+    ),
+    log_loss(),
+)
+BAD_DATA = data_report(
+    dataset(
+        check(
+            column="distance",
+            check="column_in_dataframe",
+            failing_rows=28_796,
+            examples=[{"file": "2013-05.parquet", "row": None, "value": "distance"}],
+        ),
+        check(
+            column="hour",
+            check="dtype('Int64')",
+            failing_rows=28_796,
+            examples=[{"file": "2013-05.parquet", "row": None, "value": "String"}],
+        ),
+        check(),
+        check(
+            column="dep_delay",
+            check="greater_than(0)",
+            failing_rows=3,
+            examples=[{"file": "2013-04.parquet", "row": 4, "value": "-184"}],
+        ),
+        check(column="tailnum", failing_rows=1, redacted=True, check="not_nullable",
+              examples=[{"file": "2013-04.parquet", "row": 9, "value": None}]),
+        check(column="dest", failing_rows=0, examples=[]),
+    ),
+    dataset(name="weather", rows=26_115, failing_rows=2, tolerated_rows=26, verdict="pass"),
+)  # fmt: skip
+
+CASES = {
+    "pass": [
+        data_report(),
+        PIPELINE,
+        gate_report(
+            result(),
+            log_loss(),
+            *SLICES,
+            budgets=[budget()],
+            notes=["Slices below 200 rows were not judged: carrier=OO (32), carrier=HA (81)."],
+        ),
+    ],
+    "blocked-data": [BAD_DATA],
+    "blocked-slice": [
+        data_report(),
+        PIPELINE,
+        gate_report(result(), log_loss(), *SLICES, worse_slice(), budgets=[budget()]),
+    ],
+    "no-baseline": [data_report(), PIPELINE, NO_BASELINE],
+    "inconclusive": [data_report(), PIPELINE, INCONCLUSIVE],
+    "undecided": [data_report(), PIPELINE, undecided("gate-model")],
+    "missing-report": [data_report(), PIPELINE],
+}
+
+
+def comment(*reports: dict[str, Any], expected: list[str] = EXPECTED) -> Comment:
+    return render_comment({report["verb"]: report for report in reports}, expected, RUN)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_comment__each_outcome__reads_as_in_its_golden_file(case):
+    body = comment(*CASES[case]).body
+    path = GOLDEN / f"{case}.md"
+    if os.environ.get("UPDATE_GOLDEN"):
+        path.write_text(body, encoding="utf-8")
+
+    assert body == path.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("case", "headline", "blocked"),
+    [
+        ("pass", "✅ Ready to merge: data and model pass (compared with production v3)", False),
+        ("blocked-data", "❌ Blocked: the data breaks 5 rules of its contract (flights)", True),
+        ("blocked-slice", "❌ Blocked: the model is clearly worse for carrier B6", True),
+        (
+            "no-baseline",
+            "✅ Ready to merge: data and model pass (no baseline yet: absolute bounds only)",
+            False,
+        ),
+        (
+            "inconclusive",
+            "❔ Blocked: the evaluation set is too small to tell for roc-auc",
+            True,
+        ),
+        (
+            "undecided",
+            "⚠️ Could not be decided: gate-model stopped: the registry does not answer",
+            True,
+        ),
+        ("missing-report", "⚠️ Could not be decided: gate-model did not run", True),
+    ],
+)
+def test_comment__each_outcome__is_said_first_in_one_line(case, headline, blocked):
+    written = comment(*CASES[case])
+
+    assert (written.headline, written.blocked) == (headline, blocked)
+    assert read(written.body).text.strip().startswith(headline)
+
+
+def test_comment__data_and_model_blocked__names_both():
+    headline = comment(BAD_DATA, PIPELINE, gate_report(worse_slice())).headline
+
+    assert headline == (
+        "❌ Blocked: the data breaks 5 rules of its contract (flights), and the model is clearly "
+        "worse for carrier B6"
+    )
+
+
+def test_comment__many_failing_slices__names_three():
+    failing = [worse_slice(carrier) for carrier in ("AA", "AS", "B6", "DL", "EV")]
+
+    assert comment(data_report(), PIPELINE, gate_report(*failing)).headline == (
+        "❌ Blocked: the model is clearly worse for carrier AA, carrier AS, carrier B6 "
+        "and 2 more slices"
+    )
+
+
+def test_comment__over_budget__says_which():
+    over = gate_report(result(), budgets=[budget(value=25.0, verdict="fail")])
+    written = comment(data_report(), PIPELINE, over)
+
+    assert written.headline == "❌ Blocked: the model is over its budget for train-minutes"
+    assert "**train-minutes** is 25, and 20 is allowed" in written.body
+
+
+def test_comment__gate_that_warns__blocks_nothing_and_says_so():
+    written = comment(data_report(), PIPELINE, gate_report(worse_slice(), mode="warn"))
+
+    assert not written.blocked
+    assert written.headline.startswith("⚠️ Not blocked, the gate only warns: the model is clearly")
+
+
+@pytest.mark.parametrize(
+    ("reports", "expected"),
+    [
+        ([], EXPECTED),
+        ([], ["check-data"]),
+        ([PIPELINE], ["reproduce-pipeline"]),
+        ([data_report()], EXPECTED),
+        ([PIPELINE, gate_report()], EXPECTED),
+        ([undecided("check-data"), PIPELINE, gate_report()], EXPECTED),
+        ([undecided("pull-data"), data_report(), gate_report()], ["check-data", "gate-model"]),
+    ],
+)
+def test_comment__anything_missing_or_undecided__is_no_pass(reports, expected):
+    written = comment(*reports, expected=expected)
+
+    assert written.blocked
+    assert written.headline.startswith("⚠️ Could not be decided: ")
+
+
+def test_comment__report_missing_after_a_block__says_that_the_run_was_stopped():
+    body = comment(BAD_DATA).body
+
+    assert "gate-model did not run: what stands above stopped the run first" in body
+
+
+def test_comment__redacted_column__shows_no_value():
+    body = comment(BAD_DATA).body
+
+    assert "2013-04.parquet row 9 (value redacted)" in body
+
+
+def test_comment__huge_reports__fit_and_keep_the_verdict():
+    slices = [
+        worse_slice(f"carrier {number} " + "x" * 200, reason="much worse " * 40)
+        for number in range(400)
+    ]
+    rules = [check(column="c" * 200, check="matches(" + "y" * 2_000) for _ in range(300)]
+    tables = [dataset(*rules, name=f"table {number} " + "|" * 300) for number in range(10)]
+    notes = ["z" * 5_000] * 400
+    written = comment(data_report(*tables), PIPELINE, gate_report(*slices, notes=notes))
+
+    assert len(written.body) <= MAX_COMMENT
+    assert written.body.splitlines()[1].startswith("## ❌ Blocked")
+    assert RUN in written.body
+
+
+def test_comment__hostile_values__are_shown_and_never_acted_on():
+    evil = "@octocat <b>x</b> | #1 `</code>`\n::error::x [a](http://x.example) </details>"
+    data = data_report(
+        dataset(
+            check(column=evil, check=evil, examples=[{"file": evil, "row": 1, "value": evil}]),
+            name=evil,
+            schema=evil,
+        ),
+        service=evil,
+        commit=evil,
+    )
+    gate = gate_report(
+        worse_slice(evil, metric=evil, reason=evil),
+        budgets=[budget(name=evil, value=99.0, verdict="fail")],
+        notes=[evil],
+        baseline={"version": evil, "source": evil, "predictions_digest": evil},
+    )
+    broken = undecided("pull-data", what=evil, where=evil, remedy=evil)
+    written = comment(broken, data, PIPELINE, gate)
+    seen = read(written.body)
+
+    assert not {"b", "script", "img"} & {*seen.elements}
+    assert [tag for tag in seen.elements if tag == "a"] == ["a"]  # the run's own address
+    assert seen.elements.count("details") == 2
+    assert linked_by_github(seen) == []
+    assert written.body.splitlines()[0] == marker(evil)
+
+
+def test_marker__two_services__differ():
+    assert marker("fraud") == "<!-- tidegate:comment service=fraud -->"
+    assert not marker("fraud-eu").startswith(marker("fraud"))
+
+
+def test_marker__service_name_that_ends_the_html_comment__stays_inside():
+    assert marker("a --> b").count("-->") == 1
+
+
+def test_service_of__undecided_reports__know_it_from_the_config():
+    assert service_of({"check-data": {**undecided("check-data"), "service": "fraud"}}) == "fraud"
+    assert service_of({"check-data": undecided("check-data")}) == ""
