@@ -1,0 +1,246 @@
+"""Each verb's own report: its published schema, its Markdown, and how a terminal shows it."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from rendered_markdown import read
+from sample_reports import (
+    COMMIT,
+    budget,
+    check,
+    command_report,
+    data_report,
+    dataset,
+    gate_report,
+    result,
+    undecided,
+    worse_slice,
+)
+from tidegate.cli import VERBS
+from tidegate.report import numbers, terminal
+from tidegate.report.markdown import render_comment, render_verb
+from tidegate.report.schemas import FIELDS, report_schema
+
+EVENT = {
+    "kind": "promotion",
+    "at": "2026-11-24T14:00:00.000+00:00",
+    "environment": "production",
+    "release": "v3-0a1b2c3",
+    "before": "v2-9f8e7d6",
+    "actor": "mona",
+    "approver": "lee",
+    "reason": "a better model",
+    "record_digest": "sha256:" + "be" * 32,
+    "run_url": None,
+    "seconds": 12.5,
+}
+RELEASE = {
+    "id": "v3-0a1b2c3",
+    "service": "flight-delay",
+    "model": "flight-delay",
+    "model_version": "3",
+    "image": {"reference": "sha256:" + "12" * 32, "digest": None},
+    "commit": COMMIT,
+    "data_digest": "sha256:" + "4d" * 32,
+    "record_digest": "sha256:" + "be" * 32,
+    "author": "mona",
+    "created_at": "2026-11-24T14:00:00+00:00",
+}
+MOVE = {
+    "environment": "production",
+    "before": "v2-9f8e7d6",
+    "after": "v3-0a1b2c3",
+    "steps": [
+        {"name": "preflight", "verdict": "pass", "seconds": 0.4, "detail": "approved by lee"},
+        {"name": "deploy", "verdict": "pass", "seconds": 3.1, "detail": "port 8080"},
+    ],
+    "event": EVENT,
+}
+COMMENT = {"headline": "✅ Ready to merge", "body": "## ✅ Ready to merge\n"}
+OWN: dict[str, dict[str, Any]] = {
+    "register-model": {
+        "model": "flight-delay",
+        "version": "3",
+        "run_id": "ab12",
+        "alias": "challenger",
+        "record_digest": "sha256:" + "be" * 32,
+        "release": None,
+    },
+    "build-image": {
+        "image": {
+            "repository": "ghcr.io/acme/flight-delay",
+            "tag": "v3",
+            "id": "sha256:" + "12" * 32,
+            "digest": None,
+            "reference": "sha256:" + "12" * 32,
+            "size_mb": 812.5,
+            "labels": {"org.opencontainers.image.revision": COMMIT},
+        },
+        "release": RELEASE,
+    },
+    "test-image": {
+        "image": RELEASE["image"],
+        "release": "v3-0a1b2c3",
+        "checks": [{"name": "ready", "verdict": "pass", "detail": "after 1.2 s"}],
+        "latency": {"p50_ms": 3.2, "p95_ms": 4.8, "p99_ms": 9.9},
+        "memory_mb": 211.0,
+        "budgets": [budget(name="latency-p95-ms", value=4.8, max=50.0)],
+    },
+    "promote": MOVE,
+    "rollback": MOVE,
+    "hold": {**MOVE, "steps": []},
+    "status": {
+        "environments": [
+            {
+                "name": "production",
+                "release": "v3-0a1b2c3",
+                "since": EVENT["at"],
+                "event": EVENT,
+                "hold": None,
+                "drift": ["the champion is version 2, the ledger says version 3"],
+            }
+        ],
+        "ledger": [EVENT],
+    },
+    "comment": {**COMMENT, "path": "comment.md", "url": None, "posted": False},
+    "pr": {**COMMENT, "reports": {}},
+    "doctor": {
+        "checks": [
+            {"name": "config", "verdict": "pass", "detail": "it is valid", "remedy": None},
+            {"name": "registry", "verdict": "fail", "detail": "no answer", "remedy": "start it"},
+            {"name": "workflows", "verdict": "note", "detail": "none", "remedy": "see the README"},
+        ]
+    },
+}
+REPORTS = {
+    "check-data": data_report(dataset(check())),
+    "gate-model": gate_report(result(), worse_slice(), budgets=[budget()], notes=["a note"]),
+    "pull-data": command_report("pull-data"),
+    "reproduce-pipeline": command_report("reproduce-pipeline"),
+    **{verb: {**command_report(verb), **fields} for verb, fields in OWN.items()},
+}
+
+
+def test_schemas__every_verb_with_a_report__has_one():
+    assert set(FIELDS) == set(VERBS) - {"schema"} == set(REPORTS)
+
+
+@pytest.mark.parametrize("verb", REPORTS)
+def test_report_schema__a_report_and_an_undecided_one__are_valid(verb):
+    Draft202012Validator.check_schema(report_schema(verb))
+    validator = Draft202012Validator(report_schema(verb))
+
+    validator.validate(REPORTS[verb])
+    validator.validate({**undecided(verb), "service": None})
+
+
+def test_report_schema__a_report_that_lacks_its_own_fields__is_refused():
+    validator = Draft202012Validator(report_schema("gate-model"))
+
+    assert not validator.is_valid(command_report("gate-model"))
+    assert not validator.is_valid(REPORTS["check-data"])
+
+
+@pytest.mark.parametrize("verb", REPORTS)
+def test_render_verb__each_verb__is_markdown_that_a_terminal_shows_too(verb):
+    text = render_verb(verb, REPORTS[verb])
+    stream = io.StringIO()
+    terminal.show(text, stream)
+
+    assert read(text).text.strip()
+    assert "None" not in text
+    assert "\x1b" not in stream.getvalue()
+    assert not [tag for tag in ("<code>", "&#", "<br>", "{{") if tag in stream.getvalue()]
+
+
+@pytest.mark.parametrize("verb", REPORTS)
+def test_render_verb__undecided__says_why_and_what_to_do(verb):
+    seen = read(render_verb(verb, undecided(verb, what="it is <broken>"))).text
+
+    assert f"{verb} could not be decided" in seen
+    assert "it is <broken>" in seen
+    assert "what to do: see that the server runs" in seen
+
+
+def test_render_verb__blocked_data__names_dataset_column_rule_count_and_rows():
+    seen = read(render_verb("check-data", REPORTS["check-data"])).text
+
+    for part in ("flights", "carrier", "isin(['9E', 'AA'", "412", "2013-05.parquet row 17: ZZ"):
+        assert part in seen
+
+
+def show(text: str) -> str:
+    stream = io.StringIO()
+    terminal.show(text, stream)
+    return stream.getvalue()
+
+
+def test_show__a_comment__reads_without_its_html():
+    reports = {"check-data": data_report(dataset(check())), "gate-model": gate_report()}
+    shown = show(render_comment(reports, [*reports]).body)
+
+    assert "❌ Blocked: the data breaks 1 rule of its contract (flights)" in shown
+    assert "2013-05.parquet row 17: ZZ" in shown
+    assert "What this verdict rests on" in shown
+    assert not [tag for tag in ("<details", "<!--", "summary>", "\u200b") if tag in shown]
+
+
+@pytest.mark.parametrize("line", ["::error::x", "  ::stop-commands::x", "a ##[error]x"])
+def test_show__what_a_runner_would_obey__is_broken_up(line):
+    shown = show(f"```\n{line}\n```\n")
+
+    assert not [word for word in shown.splitlines() if word.lstrip().startswith("::")]
+    assert "##[" not in shown
+    assert shown.replace("\u200b", "").strip() == line.strip()
+
+
+def test_show__values_with_markup__are_shown_as_they_are():
+    value = "a | b [red] `x` <br> </code>"
+    checks = [check(examples=[{"file": "f.csv", "row": 1, "value": value}])]
+    shown = show(render_verb("check-data", data_report(dataset(*checks))))
+
+    assert "[red]" in shown
+    assert "</code>" in shown
+    assert "<br>" in shown
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (None, "–"),
+        (0.0, "0"),
+        (0.74213, "0.7421"),
+        (0.00054, "0.00054"),
+        (-0.0123456, "-0.0123"),
+        (27_004.0, "27004"),
+        (1234.5678, "1235"),
+    ],
+)
+def test_figure__any_size__has_the_digits_that_matter(value, shown):
+    assert numbers.figure(value) == shown
+
+
+@pytest.mark.parametrize(
+    ("share", "shown"), [(0.0, "0.0 %"), (0.0005, "< 0.1 %"), (0.216, "21.6 %"), (1.0, "100.0 %")]
+)
+def test_share__small_ones__are_never_nothing(share, shown):
+    assert numbers.share(share).replace("\N{NO-BREAK SPACE}", " ") == shown
+
+
+@pytest.mark.parametrize(
+    ("fields", "shown"),
+    [
+        ({}, "▲ 0.0023 better (▲ 0.0051 … ▼ 0.00054)"),
+        ({"harm": 0.0, "lower": 0.0, "upper": 0.0}, "unchanged (0 … 0)"),
+        ({"max_regression": None}, "▲ 0.0023 better"),
+        ({"lower": None, "upper": None}, "▲ 0.0023 better"),
+        ({"harm": None}, "–"),
+    ],
+)
+def test_change__a_harm__says_whether_it_is_worse(fields, shown):
+    assert numbers.change(result(**fields)).replace("\N{NO-BREAK SPACE}", " ") == shown
