@@ -60,6 +60,8 @@ class LocalGitHub:
         self._environments: dict[tuple[str, str], dict[str, Any]] = {}
         self._approvals: dict[tuple[str, int], list[dict[str, Any]]] = {}
         self._failures: deque[Answer] = deque()
+        self._lost: list[str] = []
+        self._before: dict[str, Callable[[], None]] = {}
         self._last_id = 1_000
         self._server: ThreadingHTTPServer | None = None
 
@@ -157,6 +159,14 @@ class LocalGitHub:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         self._failures.extend([_problem(status, "Something went wrong", named)] * times)
 
+    def lose_answer_of(self, method: str) -> None:
+        """Do what the next request of this method asks, and answer 502."""
+        self._lost.append(method)
+
+    def before(self, method: str, change: Callable[[], None]) -> None:
+        """Change the world just before the next request of this method is answered."""
+        self._before[method] = change
+
     # The server.
 
     @property
@@ -166,7 +176,8 @@ class LocalGitHub:
 
     def start(self) -> Self:
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        serve = self._server.serve_forever
+        threading.Thread(target=serve, args=(0.01,), daemon=True).start()
         return self
 
     def stop(self) -> None:
@@ -189,11 +200,19 @@ class LocalGitHub:
                 return self._failures.popleft()
             if request.headers.get("authorization") != f"Bearer {self.token}":
                 return _problem(401, "Bad credentials")
-            for method, pattern, respond in self._routes():
-                if method == request.method and (match := pattern.fullmatch(request.path)):
-                    named = {name: unquote(value) for name, value in match.groupdict().items()}
-                    return respond(request, **named)
-            return _problem(404, "Not Found")
+            self._before.pop(request.method, lambda: None)()
+            answer = self._dispatch(request)
+            if request.method in self._lost:
+                self._lost.remove(request.method)
+                return _problem(502, "Server Error")
+            return answer
+
+    def _dispatch(self, request: Request) -> Answer:
+        for method, pattern, respond in self._routes():
+            if method == request.method and (match := pattern.fullmatch(request.path)):
+                named = {name: unquote(value) for name, value in match.groupdict().items()}
+                return respond(request, **named)
+        return _problem(404, "Not Found")
 
     def _routes(self) -> list[tuple[str, re.Pattern[str], Callable[..., Answer]]]:
         return [

@@ -82,6 +82,9 @@ class GitHub:
         except GitHubError:
             return None
 
+    def close(self) -> None:
+        self._http.close()
+
     def _url(self, path: str) -> str:
         return f"/repos/{self.repository}/{path}"
 
