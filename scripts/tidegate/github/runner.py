@@ -31,6 +31,7 @@ OUTPUTS: Mapping[str, Mapping[str, Callable[[Report], str | None]]] = {
     "comment": {"url": lambda report: report["url"]},
 }
 MAX_ANNOTATIONS = 10  # GitHub shows no more of a step
+MAX_SUMMARY = 1_000_000  # bytes; GitHub drops a longer summary whole
 
 
 def publish(
@@ -54,7 +55,7 @@ def publish(
             file.writelines(_output(name, value or "") for name, value in outputs.items())
     if path := environ.get("GITHUB_STEP_SUMMARY"):
         with Path(path).open("a", encoding="utf-8") as file:
-            file.write(text + "\n")
+            file.write(text.encode()[:MAX_SUMMARY].decode(errors="ignore") + "\n")
     for line in list(commands(verb, report))[:MAX_ANNOTATIONS]:
         print(line, file=stream or sys.stderr)
 
