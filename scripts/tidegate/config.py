@@ -129,6 +129,10 @@ class Evaluation(_Section):
     def _one_output(self) -> Self:
         if (self.score is None) == (self.prediction is None):
             raise ValueError("name exactly one of score and prediction")
+        if self.output in (self.label, *self.key):
+            raise ValueError(
+                f"the column {self.output!r} cannot be both the model's answer and the label or key"
+            )
         return self
 
     @property
@@ -387,6 +391,12 @@ def _check_relations(config: Config, tree: yaml.Node) -> None:
                         where=_where(config.path, tree, ("gate", section, name)),
                         remedy="set evaluation.score, or take the metric out",
                     )
+        if config.gate.slice_metrics and config.evaluation and not config.evaluation.slices:
+            raise ConfigError(
+                "slice-metrics have no slices to judge",
+                where=_where(config.path, tree, ("gate", "slice-metrics")),
+                remedy="name columns in evaluation.slices, or take slice-metrics out",
+            )
         for name in config.gate.budgets:
             _known_name(config, tree, ("gate", "budgets", name), name, BUDGETS, "budget")
     for name, environment in config.environments.items():

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tidegate.config import Bound
+from tidegate.errors import DataError
 from tidegate.gate.metrics import Estimate, Floats, Metric
 from tidegate.verdict import Verdict, worst
 
@@ -88,7 +89,7 @@ def judge(
 
     candidate and baseline: (label, output). Raises metrics.Undefined.
     """
-    own = metric.compute(*candidate)
+    own = _estimate(metric, *candidate)
     own_interval = interval(own, clusters, confidence)
     n = own.influence.size
     parts: list[tuple[Verdict, str, int | None]] = []
@@ -109,7 +110,7 @@ def judge(
     ends = own_interval
     before = None
     if baseline is not None:
-        before = metric.compute(*baseline)
+        before = _estimate(metric, *baseline)
         harm = metric.harm(own, before)
         if bound.max_regression is not None:
             ends = interval(harm, clusters, confidence)
@@ -130,6 +131,17 @@ def judge(
         rows_needed=rows_needed,
         reason=reason,
     )
+
+
+def _estimate(metric: Metric, label: Floats, output: Floats) -> Estimate:
+    with np.errstate(over="ignore", invalid="ignore"):
+        estimate = metric.compute(label, output)
+    if not (math.isfinite(estimate.value) and np.isfinite(estimate.influence).all()):
+        raise DataError(
+            "a metric overflows: labels or predictions are too large to be squared",
+            remedy="look for sentinel values, or express them in a larger unit",
+        )
+    return estimate
 
 
 def _decide(ends: Interval, limit: float, n: int, words: str) -> tuple[Verdict, str, int | None]:

@@ -47,6 +47,24 @@ def load_predictions(config: Config, path: Path) -> pl.DataFrame:
             remedy="the key must name a row: add the column that tells the rows apart",
         )
     _hold_values(config, table, path)
+    answers = (evaluation.label, evaluation.output)
+    # One type whoever wrote the file: 1, 1.0 and True are the same label.
+    table = table.with_columns(
+        _class_names(table[column])
+        if config.task == "multiclass"
+        else pl.col(column).cast(pl.Float64)
+        for column in answers
+    )
+    if (
+        config.task == "multiclass"
+        and not table[answers[0]].is_in(table[answers[1]].unique()).any()
+    ):
+        raise DataError(
+            f"no class of {evaluation.output!r} is one of {evaluation.label!r}: "
+            f"{table[evaluation.output][0]!r} and {table[evaluation.label][0]!r}, for example",
+            where=str(path),
+            remedy="write both columns in the same terms",
+        )
     return table.select(evaluation.columns).sort(evaluation.key)
 
 
@@ -63,6 +81,14 @@ def pair(candidate: pl.DataFrame, baseline: pl.DataFrame, evaluation: Evaluation
     Raises DataError when the two were not made on the same rows.
     """
     key = evaluation.key
+    for column in key:
+        types = candidate.schema[column], baseline.schema[column]
+        if types[0] != types[1] and not all(kind.is_integer() for kind in types):
+            raise DataError(
+                f"the key {column!r} is {types[0]} in the candidate's table and {types[1]} in the "
+                "baseline's",
+                remedy="write the key with one type",
+            )
     for name, one, other in (
         ("candidate", candidate, baseline),
         ("baseline", baseline, candidate),
@@ -83,9 +109,7 @@ def pair(candidate: pl.DataFrame, baseline: pl.DataFrame, evaluation: Evaluation
         maintain_order="left",
         nulls_equal=True,
     )
-    differ = both.filter(
-        pl.col(label).cast(pl.String) != pl.col(f"{label}__baseline").cast(pl.String)
-    )
+    differ = both.filter(pl.col(label) != pl.col(f"{label}__baseline"))
     if differ.height:
         shown = differ.select(key).head(MAX_NAMED_KEYS).rows()
         raise DataError(
@@ -96,14 +120,21 @@ def pair(candidate: pl.DataFrame, baseline: pl.DataFrame, evaluation: Evaluation
 
 
 def encode_classes(tables: list[pl.DataFrame], evaluation: Evaluation) -> list[pl.DataFrame]:
-    """Class names of any type as numbers, the same in every table."""
+    """Class names as numbers, the same in every table."""
     columns = (evaluation.label, evaluation.output)
-    names = sorted({str(v) for table in tables for c in columns for v in table[c].unique()})
+    names = sorted({name for table in tables for c in columns for name in table[c].unique()})
     codes = {name: float(number) for number, name in enumerate(names)}
     return [
-        table.with_columns(pl.col(*columns).cast(pl.String).replace_strict(codes))
+        table.with_columns(pl.col(*columns).replace_strict(codes, return_dtype=pl.Float64))
         for table in tables
     ]
+
+
+def _class_names(column: pl.Series) -> pl.Series:
+    """Classes as text: a class is the same whether it was written as 1, 1.0 or True."""
+    if column.dtype == pl.Boolean or (column.dtype.is_float() and (column == column.round()).all()):
+        column = column.cast(pl.Int64)
+    return column.cast(pl.String)
 
 
 def _named_columns(evaluation: Evaluation) -> list[tuple[str, str]]:
@@ -119,8 +150,17 @@ def _named_columns(evaluation: Evaluation) -> list[tuple[str, str]]:
 
 def _hold_values(config: Config, table: pl.DataFrame, path: Path) -> None:
     evaluation = config.need_evaluation()
+    for column in evaluation.columns:
+        if table.schema[column].is_nested() or table.schema[column] in (pl.Binary, pl.Object):
+            raise DataError(
+                f"the column {column!r} holds {table.schema[column]}, not plain values",
+                where=str(path),
+                remedy="write numbers, text or dates",
+            )
     for column in (evaluation.label, evaluation.output):
         missing = table[column].null_count()
+        if table.schema[column].is_float():
+            missing += int(table[column].is_nan().sum()) if config.task == "multiclass" else 0
         if missing:
             raise DataError(
                 f"{missing} rows have no value in the column {column!r}",

@@ -88,6 +88,9 @@ def balanced_accuracy(label: Floats, output: Floats) -> Estimate:
 
 
 def precision(label: Floats, output: Floats) -> Estimate:
+    """0 for a model that finds none of the positives there are, as in scikit-learn."""
+    if label.any() and not output.any():
+        return Estimate(0.0, np.zeros(label.size))
     return ratio(label * output, output)
 
 

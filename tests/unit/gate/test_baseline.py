@@ -130,6 +130,14 @@ def test_baseline__champion_judged_on_another_evaluation_set_is_an_error(
     assert "--baseline TABLE" in str(raised.value)
 
 
+def test_baseline__champion_logged_before_a_column_was_asked_for_is_an_error(
+    register: Callable[..., ModelVersion], resolve: Callable[..., Baseline | None]
+) -> None:
+    register(LOGGED.drop("bought"))
+    with pytest.raises(DataError, match="version 1 was judged on another evaluation set"):
+        resolve()
+
+
 def test_baseline__champion_without_a_logged_table_is_an_error(
     register: Callable[..., ModelVersion], resolve: Callable[..., Baseline | None]
 ) -> None:

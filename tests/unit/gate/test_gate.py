@@ -72,7 +72,7 @@ def judge(tmp_path: Path) -> Callable[..., GateReport]:
         settings = {name: dict(value) if isinstance(value, dict) else value
                     for name, value in SETTINGS.items()}  # fmt: skip
         for place, value in changes.items():
-            settings[place] = {**settings[place], **value}
+            settings[place] = {**settings[place], **value} if isinstance(value, dict) else value
         (tmp_path / "tidegate.yaml").write_text(yaml.safe_dump(settings))
         if candidate is not None:
             candidate.write_parquet(tmp_path / "candidate.parquet")
@@ -222,6 +222,8 @@ def test_gate_model__record_binds_everything_and_an_edit_shows(
         (lambda t: t.tail(-2), "2 keys stand in the baseline's table alone"),
         (lambda t: t.with_columns(id=pl.col("id") + 2), "2 keys stand in the candidate's"),
         (lambda t: t.with_columns(bought=1 - pl.col("bought")), "another label"),
+        (lambda t: t.with_columns(id=pl.col("id").cast(pl.String)), "the key 'id' is String"),
+        (lambda t: t.with_columns(country=pl.concat_list("country")), "not plain values"),
     ],
 )
 def test_gate_model__damaged_table_is_one_clear_error(
@@ -248,6 +250,97 @@ def test_gate_model__missing_column_points_at_the_line_of_the_config(
 def test_gate_model__missing_table_is_an_error(judge: Callable[..., GateReport]) -> None:
     with pytest.raises(DataError, match="does not exist"):
         judge(None)
+
+
+@pytest.mark.parametrize("kind", [pl.Boolean, pl.Float32, pl.UInt8])
+def test_gate_model__type_of_the_label_makes_no_difference(
+    judge: Callable[..., GateReport], kind: type[pl.DataType]
+) -> None:
+    plain = judge(predictions(1), predictions(2))
+    cast = judge(predictions(1), predictions(2).with_columns(pl.col("bought").cast(kind)))
+    assert [r.to_dict() for r in cast.results] == [r.to_dict() for r in plain.results]
+
+
+def classes(right: float, seed: int = 0) -> pl.DataFrame:
+    rng = np.random.default_rng(seed)
+    label = np.arange(3_000) % 3
+    return pl.DataFrame(
+        {
+            "id": np.arange(3_000),
+            "bought": label,
+            "score": np.where(rng.random(3_000) < right, label, (label + 1) % 3),
+        }
+    )
+
+
+MULTICLASS: dict[str, Any] = {
+    "task": "multiclass",
+    "evaluation": {"score": None, "prediction": "score", "cluster": None, "slices": []},
+    "gate": {"metrics": {"accuracy": {"max-regression": 0.01}}, "slice-metrics": {}},
+}
+
+
+@pytest.mark.parametrize("kind", [pl.Float64, pl.Int32, pl.String])
+def test_gate_model__type_of_a_class_cannot_turn_a_failure_into_a_pass(
+    judge: Callable[..., GateReport], kind: type[pl.DataType]
+) -> None:
+    report = judge(
+        classes(0.5), classes(0.8).with_columns(pl.col("score").cast(kind)), **MULTICLASS
+    )
+    assert report.verdict is Verdict.FAIL
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda t: t.with_columns(score=pl.format("class {}", "score")), "no class of 'score'"),
+        (lambda t: t.with_columns(score=pl.lit(float("nan"))), "have no value"),
+    ],
+)
+def test_gate_model__classes_that_cannot_be_matched_are_an_error(
+    judge: Callable[..., GateReport],
+    damage: Callable[[pl.DataFrame], pl.DataFrame],
+    message: str,
+) -> None:
+    with pytest.raises(DataError, match=message):
+        judge(classes(0.5), damage(classes(0.8)), **MULTICLASS)
+
+
+def test_gate_model__values_that_overflow_are_an_error(judge: Callable[..., GateReport]) -> None:
+    huge = predictions(1).with_columns(bought=pl.col("id") * 1e160, score=pl.lit(1e200))
+    with pytest.raises(DataError, match="overflows"):
+        judge(
+            huge,
+            task="regression",
+            evaluation={"score": None, "prediction": "score"},
+            gate={"metrics": {"rmse": {"max": 1}}, "slice-metrics": {}, "on-inconclusive": "warn"},
+        )
+
+
+def test_gate_model__slice_in_which_the_model_fell_silent_fails(
+    judge: Callable[..., GateReport],
+) -> None:
+    silent = predictions(1).with_columns(
+        score=pl.when(pl.col("country") == "IT").then(0.0).otherwise("score")
+    )
+    bounds = {"metrics": {"roc-auc": {"min": 0.1}},
+              "slice-metrics": {"precision": {"max-regression": 0.1}}}  # fmt: skip
+    assert by_slice(judge(silent, predictions(2), gate=bounds))["IT"] is Verdict.FAIL
+
+
+def test_gate_model__slice_metrics_without_slices_are_an_error(
+    judge: Callable[..., GateReport],
+) -> None:
+    with pytest.raises(ConfigError, match="no slices to judge"):
+        judge(predictions(1), evaluation={"slices": []})
+
+
+@pytest.mark.parametrize("column", ["bought", "id"])
+def test_gate_model__label_or_key_as_its_own_score_is_an_error(
+    judge: Callable[..., GateReport], column: str
+) -> None:
+    with pytest.raises(ConfigError, match="both the model's answer"):
+        judge(predictions(1), evaluation={"score": column})
 
 
 @settings(

@@ -131,6 +131,8 @@ def test_metric__one_class_alone_is_undefined(name: str) -> None:
         METRICS[name].compute(np.zeros(5), np.linspace(0, 1, 5))
 
 
-def test_precision__without_a_positive_prediction_is_undefined() -> None:
+def test_precision__without_a_positive_prediction_is_zero_or_undefined() -> None:
+    precision = METRICS["precision"].compute
+    assert precision(np.array([0.0, 1.0]), np.zeros(2)).value == 0
     with pytest.raises(Undefined):
-        METRICS["precision"].compute(np.array([0.0, 1.0]), np.zeros(2))
+        precision(np.zeros(2), np.zeros(2))
