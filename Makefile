@@ -21,7 +21,7 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: setup ## run the whole road on real flights: pull request, production, roll-back
-	@$(BIN)/python -m demo
+	@PYTHONPATH=scripts $(BIN)/python -m demo
 
 test: setup lint ## run every linter and every test
 	@$(BIN)/pytest -n 2 --dist loadgroup

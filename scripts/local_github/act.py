@@ -135,6 +135,7 @@ class LocalRunner:
                 if on_line is not None:
                     on_line(line)
         run.exit_code = process.returncode
+        run.artifacts.with_suffix(".log").write_text("\n".join(run.log) + "\n")
         return run
 
     def _event(self) -> dict[str, Any]:

@@ -97,7 +97,8 @@ def pull_data(
         # In .dvc/config.local, which git ignores: the repository's own setting stays as it is.
         command = [*words, "remote", "add", "--local", "--force", "--default", "tidegate"]
         seconds += run([*command, remote_url], config.root, environ)
-    pull = [*words, "pull", *targets]
+    # What a stage has yet to make is nowhere to pull from; that data is there is seen to below.
+    pull = [*words, "pull", "--allow-missing", *targets]
     seconds += run(pull, config.root, environ)
     if not targets:
         _datasets_are_there(config)
