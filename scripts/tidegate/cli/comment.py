@@ -18,9 +18,11 @@ from pathlib import Path
 from typing import Any
 
 from tidegate.cli import lines
+from tidegate.cli.execution import undecided
 from tidegate.context import Context
-from tidegate.errors import GitHubError
+from tidegate.errors import GitHubError, TidegateError
 from tidegate.report import markdown
+from tidegate.report.schemas import FIELDS
 from tidegate.verdict import Verdict
 
 DEFAULT_EXPECTED = ("check-data", "gate-model")
@@ -91,16 +93,30 @@ def run(arguments: argparse.Namespace, config: None, context: Context) -> Commen
 
 
 def read_reports(folder: Path) -> dict[str, Any]:
-    """The reports in a folder by verb. One that is damaged counts as one that is not there."""
+    """The reports in a folder by verb. One that is damaged is undecided, never a pass."""
     reports = {}
     for verb in SHOWN:
-        try:
-            report = json.loads((folder / f"{verb}.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+        path = folder / f"{verb}.json"
+        if not path.exists():
             continue
-        if isinstance(report, dict) and report.get("verb") == verb:
-            reports[verb] = report
+        try:
+            report = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            report = None
+        if not _is_whole(verb, report):
+            damaged = TidegateError(
+                "its report is damaged", where=path.name, remedy=f"run `tidegate {verb}` again"
+            )
+            report = undecided(verb, damaged, None)
+        reports[verb] = report
     return reports
+
+
+def _is_whole(verb: str, report: Any) -> bool:
+    if not isinstance(report, dict) or report.get("verb") != verb or "error" not in report:
+        return False
+    fields = FIELDS[verb] if report["error"] is None else ()
+    return {"verdict", "blocked", *fields} <= set(report)
 
 
 def _pull_request(environ: Mapping[str, str]) -> int | None:
