@@ -58,6 +58,10 @@ def _as_list(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
+# One name or several; the published schema says so, too.
+_Names = Annotated[list[str], BeforeValidator(_as_list, json_schema_input_type=str | list[str])]
+
+
 def _slice_columns(value: Any) -> Any:
     return [_as_list(item) for item in value] if isinstance(value, list) else value
 
@@ -114,13 +118,16 @@ class Evaluation(_Section):
     """The predictions table that the service's own pipeline writes."""
 
     predictions: str = Field(description="Parquet or CSV: key, label, score, slice columns.")
-    key: Annotated[list[str], BeforeValidator(_as_list), Field(min_length=1)]
+    key: Annotated[_Names, Field(min_length=1)]
     label: str
     score: str | None = Field(None, description="Column with a probability.")
     prediction: str | None = Field(None, description="Column with a predicted class or value.")
     threshold: float = Field(0.5, ge=0, le=1, description="Score from which a row is positive.")
     cluster: str | None = Field(None, description="Rows that are not independent of one another.")
-    slices: Annotated[list[list[str]], BeforeValidator(_slice_columns)] = []
+    slices: Annotated[
+        list[list[str]],
+        BeforeValidator(_slice_columns, json_schema_input_type=list[str | list[str]]),
+    ] = []
     measurements: str | None = Field(
         None, description="JSON object of figures that the pipeline measured, for the budgets."
     )
