@@ -61,8 +61,8 @@ class Run:
         return self.exit_code == 0
 
     def output(self, name: str) -> str | None:
-        """The last value that any step gave an output of this name."""
-        values = [step.outputs[name] for step in self.steps.values() if name in step.outputs]
+        """The last value, if any, that a step gave an output of this name."""
+        values = [v for step in self.steps.values() if (v := step.outputs.get(name))]
         return values[-1] if values else None
 
 
