@@ -86,7 +86,10 @@ def undecided(verb: str, error: TidegateError, service: str | None) -> dict[str,
 
 def _unexpected(error: Exception, folder: Path, verb: str) -> TidegateError:
     trace = folder / f"{verb}.traceback.txt"
-    write_atomically(trace, traceback.format_exc())
+    try:
+        write_atomically(trace, traceback.format_exc())
+    except OSError:
+        traceback.print_exc()  # better in the log than nowhere
     return TidegateError(
         f"unexpected {type(error).__name__}: {error}",
         where=str(trace),

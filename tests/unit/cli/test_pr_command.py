@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from tidegate.cli import main
+from tidegate.registry import Registry
 from tidegate.report.schemas import report_schema
 
 # MLflow's own use of SQLAlchemy.
@@ -43,10 +45,19 @@ class Orders(pa.DataFrameModel):
 """
 
 
+@pytest.fixture(scope="module")
+def empty_registry(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite registry without a model; MLflow takes seconds to make one."""
+    database = tmp_path_factory.mktemp("registry") / "mlflow.db"
+    assert Registry(f"sqlite:///{database}", "shop").champion() is None
+    return database
+
+
 @pytest.fixture
-def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def service(tmp_path: Path, empty_registry: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A service whose data and model pass against baseline.parquet."""
     monkeypatch.chdir(tmp_path)
+    shutil.copy(empty_registry, "mlflow.db")
     for name in ("GITHUB_ACTIONS", "GITHUB_SHA", "MLFLOW_TRACKING_URI", "TIDEGATE_COMMIT"):
         monkeypatch.delenv(name, raising=False)
     Path("tidegate.yaml").write_text(yaml.safe_dump(CONFIG))

@@ -1,0 +1,117 @@
+"""What happens around a verb: the command line, exit codes, reports, the runner."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tidegate import cli
+from tidegate.cli import VERBS, main
+from tidegate.cli.execution import write_atomically
+
+
+@pytest.fixture(autouse=True)
+def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
+
+
+def test_main__help__names_every_verb_without_importing_what_they_need():
+    code = "import sys; from tidegate.cli import main; main(['--help'])"
+    heavy = "{'polars', 'pandas', 'pandera', 'mlflow', 'httpx', 'jinja2', 'rich', 'docker'}"
+    shown = subprocess.run(
+        [sys.executable, "-c", f"import atexit, sys; atexit.register(lambda: print('LOADED', "
+         f"{heavy} & set(sys.modules))); {code}"],
+        capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+
+    assert all(verb in shown for verb in VERBS)
+    assert shown.rstrip().endswith("LOADED set()")
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_main__help_of_a_verb__teaches_with_an_example(verb, capsys):
+    with pytest.raises(SystemExit) as caught:
+        main([verb, "--help"])
+
+    assert caught.value.code == 0
+    shown = capsys.readouterr().out
+    assert f"tidegate {verb}" in shown.partition("usage: ")[2]
+    assert "example" in shown
+
+
+def test_main__empty_input_of_an_action__is_as_if_not_given(capsys):
+    assert main(["check-data", "--config=missing.yaml", "--data=", "--schema="]) == 2
+    assert "missing.yaml: there is no config here" in capsys.readouterr().err
+
+
+def test_execute__no_config__exits_2_with_both_reports_and_says_what_to_do(capsys):
+    assert main(["check-data"]) == 2
+
+    assert "remedy: run the command in the service's folder" in capsys.readouterr().err
+    report = json.loads(Path("reports/tidegate/check-data.json").read_text())
+    assert (report["verdict"], report["blocked"], report["service"]) == (None, True, None)
+    assert "could not be decided" in Path("reports/tidegate/check-data.md").read_text()
+
+
+def test_execute__json__prints_the_report_alone_even_on_a_runner(monkeypatch, capsys, tmp_path):
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.setenv("GITHUB_OUTPUT", str(tmp_path / "output"))
+    main(["check-data", "--json"])
+
+    captured = capsys.readouterr()
+    assert json.loads(captured.out)["error"]["what"] == "there is no config here"
+    assert "::error title=check-data could not be decided::" in captured.err
+    assert "blocked<<" in (tmp_path / "output").read_text()
+
+
+def test_execute__defect_of_our_own__exits_2_with_a_traceback_in_a_file(monkeypatch, capsys):
+    class Broken:
+        load_config = staticmethod(lambda arguments: None)
+        run = staticmethod(lambda *_: 1 / 0)
+
+    monkeypatch.setattr(cli.execution, "verb_module", lambda verb: Broken)
+    assert main(["doctor"]) == 2
+
+    shown = capsys.readouterr().err
+    assert "unexpected ZeroDivisionError" in shown
+    assert "Traceback" not in shown
+    assert "1 / 0" in Path("reports/tidegate/doctor.traceback.txt").read_text()
+
+
+def test_execute__defect_and_nowhere_to_write__still_exits_2(monkeypatch, capsys):
+    class Broken:
+        load_config = staticmethod(lambda arguments: None)
+        run = staticmethod(lambda *_: 1 / 0)
+
+    Path("reports").write_text("a file, no folder")
+    monkeypatch.setattr(cli.execution, "verb_module", lambda verb: Broken)
+
+    assert main(["doctor"]) == 2
+    assert "1 / 0" in capsys.readouterr().err
+
+
+def test_execute__report_folder_that_cannot_be_written__exits_2(capsys):
+    Path("reports").write_text("a file, no folder")
+
+    assert main(["check-data"]) == 2
+    assert "the report cannot be written" in capsys.readouterr().err
+
+
+def test_write_atomically__interrupted__leaves_what_was_there(monkeypatch):
+    path = Path("report.json")
+    write_atomically(path, "one")
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "replace", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        write_atomically(path, "two")
+    assert path.read_text() == "one"
+    assert list(Path().iterdir()) == [path]
