@@ -165,7 +165,7 @@ class Road:
         for environment, port in {"staging": 8081, "production": 8080}.items():
             here = self.ports[environment]
             command = (
-                "deploy: {kind: command, run: uv run --locked python deploy/local.py, "
+                "deploy: {kind: command, run: python3 deploy/local.py, "
                 f'url: "http://127.0.0.1:{here}"}}'
             )
             docker = f"deploy: {{kind: docker, port: {here}}}"

@@ -15,6 +15,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from tidegate import digest
 from tidegate.config import Config
 from tidegate.context import Context
 from tidegate.errors import RegistryError
@@ -175,6 +176,15 @@ class Registry:
             where=self.shown_uri,
             remedy="versions made by `tidegate register-model` carry it",
         )
+
+    def fetch_model(self, version: ModelVersion, target: Path) -> None:
+        """Put a version's model folder at `target`: what was registered is what is shipped."""
+        with TemporaryDirectory() as folder:
+            registered = self.download(version, MODEL_ARTIFACT, Path(folder))
+            if target.is_dir() and digest.of_folder(target) == digest.of_folder(registered):
+                return
+            shutil.rmtree(target, ignore_errors=True)
+            shutil.copytree(registered, target)
 
     def experiment(self, name: str) -> str:
         """Id of an experiment, made when it does not exist.

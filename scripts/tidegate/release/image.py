@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -11,11 +10,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, cast
 
-from tidegate import digest
 from tidegate.config import Config
 from tidegate.errors import ConfigError, ImageError
 from tidegate.pipeline import PipelineError, run
-from tidegate.registry import MODEL_ARTIFACT, ModelVersion, Registry
+from tidegate.registry import ModelVersion, Registry
 from tidegate.release.release import ImageReference
 
 if TYPE_CHECKING:
@@ -85,7 +83,7 @@ def build_image(
         if "=" not in argument:
             raise ConfigError(f"{argument!r} is no build argument", remedy="write NAME=value")
     client = connect()
-    fetch_model(config, version, registry)
+    registry.fetch_model(version, config.resolve(config.model_path))
     commit = version.tags["tidegate.commit"]
     tag = f"{version.version}-{commit[:7] or 'local'}"
     labels = {
@@ -116,17 +114,6 @@ def build_image(
     if image.push:
         reference = _push(client, image.repository, tag)
     return BuiltImage(reference, image.repository, tag, image_id, round(size, 1), labels)
-
-
-def fetch_model(config: Config, version: ModelVersion, registry: Registry) -> None:
-    """Put the registered model at model-path: what was registered is what is baked in."""
-    target = config.resolve(config.model_path)
-    with TemporaryDirectory() as folder:
-        registered = registry.download(version, MODEL_ARTIFACT, Path(folder))
-        if target.is_dir() and digest.of_folder(target) == digest.of_folder(registered):
-            return
-        shutil.rmtree(target, ignore_errors=True)
-        shutil.copytree(registered, target)
 
 
 def _buildkit() -> str:

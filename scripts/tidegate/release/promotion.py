@@ -310,8 +310,7 @@ class Mover:
         _run(report, "put back", put_back, TidegateError)
 
     def deployer(self) -> Deployer:
-        uri = self.context.tracking_uri(self.config)
-        return deployer_for(self.config, self.environment, uri, self.context.environ)
+        return deployer_for(self.config, self.environment, self.registry, self.context.environ)
 
     def decides_champion(self) -> bool:
         """The champion is what the last environment of the path runs."""

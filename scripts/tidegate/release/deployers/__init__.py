@@ -7,6 +7,7 @@ from typing import Protocol
 
 from tidegate.config import Config
 from tidegate.errors import ConfigError
+from tidegate.registry import Registry
 from tidegate.release.release import Release
 
 # Raises DeployError unless the service at the address is the release and answers as it should.
@@ -35,7 +36,7 @@ class Deployer(Protocol):
 
 
 def deployer_for(
-    config: Config, environment: str, tracking_uri: str, environ: Mapping[str, str]
+    config: Config, environment: str, registry: Registry, environ: Mapping[str, str]
 ) -> Deployer:
     """The deployer that the config names for an environment."""
     kind = config.need_environment(environment).deploy.kind
@@ -46,7 +47,7 @@ def deployer_for(
     if kind == "command":
         from tidegate.release.deployers.command import CommandDeployer
 
-        return CommandDeployer(config, environment, tracking_uri, environ)
+        return CommandDeployer(config, environment, registry, environ)
     raise ConfigError(
         f"the deployer {kind!r} is not there yet",
         where=f"{config.path}: environments.{environment}.deploy",

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from tidegate.config import Config
 from tidegate.errors import DeployError
 from tidegate.pipeline import PipelineError, run
+from tidegate.registry import Registry
 from tidegate.release.deployers import Verify
 from tidegate.release.release import Release
 from tidegate.release.serving import connect
@@ -17,7 +18,7 @@ class CommandDeployer:
     """Exit code 0 of the command means that the release is on the environment."""
 
     def __init__(
-        self, config: Config, environment: str, tracking_uri: str, environ: Mapping[str, str]
+        self, config: Config, environment: str, registry: Registry, environ: Mapping[str, str]
     ):
         deploy = config.need_environment(environment).deploy
         assert deploy.run is not None  # noqa: S101 - the config has seen to both
@@ -26,7 +27,8 @@ class CommandDeployer:
         self._command = shlex.split(deploy.run)
         self._config = config
         self._environment = environment
-        self._environ = {**environ, "MLFLOW_TRACKING_URI": tracking_uri}
+        self._registry = registry
+        self._environ = {**environ, "MLFLOW_TRACKING_URI": registry.tracking_uri}
 
     def running(self) -> str | None:
         with connect(self.url, self._config.serving) as service:
@@ -35,12 +37,15 @@ class CommandDeployer:
     def deploy(self, release: Release, verify: Verify) -> str:  # noqa: ARG002
         if self.running() == release.id:
             return f"{release.id} runs there already"
+        model = self._config.resolve(self._config.model_path)
+        self._registry.fetch_model(self._registry.version(release.model_version), model)
         variables = {
             "TIDEGATE_ENVIRONMENT": self._environment,
             "TIDEGATE_RELEASE": release.id,
             "TIDEGATE_MODEL": release.model,
             "TIDEGATE_MODEL_VERSION": release.model_version,
             "TIDEGATE_MODEL_URI": f"models:/{release.model}/{release.model_version}",
+            "TIDEGATE_MODEL_PATH": str(model),
             "TIDEGATE_IMAGE": release.image.reference if release.image else "",
             "TIDEGATE_COMMIT": release.commit or "",
             "TIDEGATE_URL": self.url,
