@@ -3,15 +3,22 @@
 Reads the `data` section of the config, or without a config one dataset that the flags name.
 pandas and Polars schemas, classes, objects, YAML and JSON; Parquet and CSV, files, folders, globs.
 
+Exit code 1 when more rows fail than the dataset tolerates, or a column is lost or of another type.
+
 examples:
   tidegate check-data
   tidegate check-data --dataset flights
   tidegate check-data --data 'data/*.parquet' --schema src/schemas.py:Flights
+  tidegate check-data data/2013-01.parquet      (only the datasets that this file belongs to)
 """
 
 from __future__ import annotations
 
 import argparse
+import fnmatch
+import glob
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from tidegate import config as configs
@@ -19,7 +26,7 @@ from tidegate.cli import lines
 from tidegate.config import Config, Dataset
 from tidegate.context import Context
 from tidegate.data.checks import DataReport, check_dataset
-from tidegate.errors import ConfigError
+from tidegate.errors import ConfigError, DataError
 
 AVAILABLE_ENGINES = ("auto", "pandera")
 
@@ -69,9 +76,9 @@ def load_config(arguments: argparse.Namespace) -> Config:
 def run(arguments: argparse.Namespace, config: Config, context: Context) -> DataReport:
     if arguments.engine not in AVAILABLE_ENGINES:
         raise ConfigError(
-            f"the engine {arguments.engine!r} is not there yet",
+            f"the engine {arguments.engine!r} is not available",
             where="--engine",
-            remedy=f"use one of {', '.join(AVAILABLE_ENGINES)}",
+            remedy=f"available: {', '.join(AVAILABLE_ENGINES)}",
         )
     if not config.data:
         raise ConfigError(
@@ -81,25 +88,41 @@ def run(arguments: argparse.Namespace, config: Config, context: Context) -> Data
         )
     chosen = {name: config.need_dataset(name) for name in arguments.dataset} or dict(config.data)
     if arguments.files:
+        touched = [path for file in arguments.files for path in _paths(file)]
         chosen = {
             name: dataset
             for name, dataset in chosen.items()
-            if any(_belongs(file, dataset, config) for file in arguments.files)
+            if any(_belongs(path, dataset, config) for path in touched)
         }
     results = tuple(check_dataset(config, name, dataset) for name, dataset in chosen.items())
     return DataReport(config.service, context.commit(config.root), results)
 
 
-def _belongs(file: Path, dataset: Dataset, config: Config) -> bool:
-    """Whether a changed file is of a dataset: its data, its `.dvc` file, or its schema."""
-    try:
-        name = file.resolve().relative_to(config.root)
-    except ValueError:
-        return False
-    if name.as_posix() == dataset.schema_reference.partition(":")[0]:
+def _paths(file: Path) -> Iterator[Path]:
+    """Where a file stands, as written and with linked folders followed.
+
+    Not the file itself: DVC may make it a link into its cache.
+    """
+    if not os.path.lexists(file):
+        raise DataError(
+            "there is no such file", where=str(file), remedy="name files that changed, or none"
+        )
+    yield Path(os.path.abspath(file))  # noqa: PTH100 - Path.resolve() would follow links
+    yield file.parent.resolve() / file.name
+
+
+def _belongs(path: Path, dataset: Dataset, config: Config) -> bool:
+    """Whether a changed file is of a dataset: its data, its `.dvc` file, or its schema.
+
+    Rather one file too many: a wildcard matches across folders here.
+    """
+    if path == config.resolve(dataset.schema_reference.partition(":")[0]):
         return True
-    data = name.with_suffix("") if name.suffix == ".dvc" else name
-    wanted = Path(dataset.path)
-    return data == wanted or data.match(dataset.path) or data in wanted.parents or (
-        wanted in data.parents
-    )  # fmt: skip
+    pattern = os.path.normpath(Path(glob.escape(str(config.root)), dataset.path))
+    data = Path(os.path.normpath(config.resolve(dataset.path)))
+    tracked = path.with_suffix("") if path.suffix == ".dvc" else path
+    return (
+        data in (tracked, *tracked.parents)
+        or fnmatch.fnmatchcase(str(tracked), pattern.replace("**/", "*"))
+        or (path.suffix == ".dvc" and tracked in data.parents)
+    )

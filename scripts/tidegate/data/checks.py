@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-import re
-from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from tidegate.config import Config, Dataset
+from tidegate.data.csv_files import unreadable
+from tidegate.data.frames import Mask
+from tidegate.data.judging import CheckCrashedError, Outcome, judge
+from tidegate.data.parts import Part, parts_of
+from tidegate.data.rules import Rule
 from tidegate.data.schemas import Schema, load_schema
-from tidegate.data.sources import combined_digest, dataset_files, files_digest, read_table
+from tidegate.data.sources import combined_digest, dataset_digest, dataset_files, read_table
 from tidegate.errors import DataError
 from tidegate.verdict import Verdict, worst
 
@@ -21,13 +25,15 @@ MAX_EXAMPLES = 5
 ENGINE = "pandera"
 _MAX_NAME = 100
 _MAX_VALUE = 120
-# Findings about a column as a whole: where one stands, checks that could not run are its echo.
-_STRUCTURAL = ("column_in_dataframe", "dtype(", "column_in_schema", "column_ordered")
+_SEVERITY = (Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.PASS)
 
 
 @dataclass(frozen=True)
 class Example:
-    """A row that breaks a rule. row counts from 0 within its file; None for a whole column."""
+    """A row that breaks a rule. row counts from 0 within its file; None for a whole column.
+
+    value is None where it is redacted.
+    """
 
     file: str
     row: int | None
@@ -36,22 +42,26 @@ class Example:
 
 @dataclass(frozen=True)
 class CheckResult:
-    """One rule of a schema. column is None for rules over several columns."""
+    """One rule of a schema. column is None for rules over several columns.
+
+    inconclusive: it could not be judged, because its column is lost or of another type.
+    A rule that merely warns (pandera's raise_warning) counts its rows, and passes.
+    """
 
     column: str | None
     check: str
+    verdict: Verdict
     failing_rows: int = 0
     examples: tuple[Example, ...] = ()
     redacted: bool = False
 
-    @property
-    def verdict(self) -> Verdict:
-        return Verdict.FAIL if self.failing_rows else Verdict.PASS
-
 
 @dataclass(frozen=True)
 class DatasetResult:
-    """A dataset against its schema. failing_rows counts each row once."""
+    """A dataset against its schema. failing_rows counts each row once.
+
+    faulty: a column is lost or of another type, or a check fails as a whole: never tolerated.
+    """
 
     name: str
     path: str
@@ -61,11 +71,13 @@ class DatasetResult:
     rows: int
     failing_rows: int
     tolerated_rows: int
+    faulty: bool
     checks: tuple[CheckResult, ...]
 
     @property
     def verdict(self) -> Verdict:
-        return Verdict.FAIL if self.failing_rows > self.tolerated_rows else Verdict.PASS
+        too_many = self.failing_rows > self.tolerated_rows
+        return Verdict.FAIL if too_many or self.faulty else Verdict.PASS
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -90,9 +102,13 @@ class DatasetResult:
                     "engine": ENGINE,
                     "redacted": check.redacted,
                 }
-                for check in sorted(self.checks, key=lambda check: -check.failing_rows)
+                for check in sorted(self.checks, key=_worst_first)
             ],
         }
+
+
+def _worst_first(check: CheckResult) -> tuple[int, int]:
+    return _SEVERITY.index(check.verdict), -check.failing_rows
 
 
 @dataclass(frozen=True)
@@ -121,218 +137,139 @@ class DataReport:
         }
 
 
-@dataclass
-class _Findings:
-    """What pandera said of one frame: failing row numbers by rule; None stands for every row."""
-
-    rows: dict[tuple[str | None, str], set[int] | None] = field(default_factory=dict)
-    values: dict[tuple[str | None, str], list[tuple[int | None, str]]] = field(default_factory=dict)
-
-    def failing(self, key: tuple[str | None, str], height: int) -> set[int]:
-        rows = self.rows.get(key, set())
-        return set(range(height)) if rows is None else rows
-
-
-@dataclass(frozen=True)
-class _Frame:
-    """Files of the same structure, read as one table."""
-
-    files: tuple[Path, ...]
-    table: pl.DataFrame
-    starts: tuple[int, ...]  # row number at which each file begins
-
-    def place(self, row: int) -> tuple[Path, int]:
-        index = bisect_right(self.starts, row) - 1
-        return self.files[index], row - self.starts[index]
-
-
 def check_dataset(config: Config, name: str, dataset: Dataset) -> DatasetResult:
     """Hold one dataset of the config against its schema.
 
     Raises ConfigError for the schema, DataError for files that cannot be judged.
     """
-    schema = load_schema(dataset.schema_reference, config.root, where=f"dataset {name}")
+    where = f"dataset {name}"
+    schema = load_schema(dataset.schema_reference, config.root, where=where)
     files = dataset_files(config, name, dataset)
-    tables = [read_table(file, schema.text_columns) for file in files]
-    if not sum(table.height for table in tables):
+    tables = [read_table(file, schema.declared_type) for file in files]
+    rows = sum(table.height for table in tables)
+    if not rows:
         raise DataError(
             "the dataset has no rows, and no rows prove nothing",
-            where=f"dataset {name}: {dataset.path}",
+            where=f"{where}: {dataset.path}",
             remedy="see what wrote the files",
         )
-    frames = list(_frames_by_structure(files, tables))
-    found = [_validate(schema, frame.table, name) for frame in frames]
-    if len(frames) > 1 and not any(findings.rows for findings in found):
-        # Uniqueness and whole-column rules hold over the dataset, not over each part of it.
-        frames = [_Frame(tuple(files), pl.concat(tables, how="diagonal_relaxed"), _starts(tables))]
-        found = [_validate(schema, frames[0].table, name)]
-    rows = sum(frame.table.height for frame in frames)
-    failing = [
-        _failing_rows(findings, frame) for frame, findings in zip(frames, found, strict=True)
-    ]
+    parts = list(parts_of(schema, files, tables))
+    found = [_judged(schema, part.table, where, dataset.redact) for part in parts]
+    blocking = [[outcome for outcome in outcomes if outcome.blocks] for outcomes in found]
     return DatasetResult(
         name=name,
         path=dataset.path,
         schema=dataset.schema_reference,
-        digest=files_digest(files, config.root),
+        digest=dataset_digest(files, config.root),
         files=len(files),
         rows=rows,
-        failing_rows=sum(len(numbers) for numbers in failing),
-        tolerated_rows=_tolerated(dataset, rows, found),
-        checks=tuple(_check_results(schema, frames, found, dataset.redact)),
+        failing_rows=sum(_failing_rows(outcomes) for outcomes in blocking),
+        tolerated_rows=dataset.tolerated_rows(rows),
+        faulty=any(outcome.whole for outcomes in blocking for outcome in outcomes),
+        checks=tuple(_check_results(schema, parts, found, dataset.redact)),
     )
 
 
-def _tolerated(dataset: Dataset, rows: int, found: Sequence[_Findings]) -> int:
-    """Rows may be tolerated; a column that is lost or of another type never is."""
-    whole = any(numbers is None for findings in found for numbers in findings.rows.values())
-    return 0 if whole else dataset.tolerated_rows(rows)
-
-
-def _starts(tables: Sequence[pl.DataFrame]) -> tuple[int, ...]:
-    starts, total = [], 0
-    for table in tables:
-        starts.append(total)
-        total += table.height
-    return tuple(starts)
-
-
-def _frames_by_structure(files: Sequence[Path], tables: Sequence[pl.DataFrame]) -> Iterator[_Frame]:
-    """Files with the same columns and types are judged as one table, others on their own.
-
-    So a month that lost a column is named, and the other months are not blamed for it.
-    """
-    groups: dict[tuple[tuple[str, str], ...], list[int]] = {}
-    for number, table in enumerate(tables):
-        structure = tuple(sorted((column, str(dtype)) for column, dtype in table.schema.items()))
-        groups.setdefault(structure, []).append(number)
-    for numbers in groups.values():
-        columns = tables[numbers[0]].columns
-        parts = [tables[number].select(columns) for number in numbers]
-        if any(part.height for part in parts):
-            yield _Frame(
-                tuple(files[number] for number in numbers), pl.concat(parts), _starts(parts)
-            )
-
-
-def _validate(schema: Schema, table: pl.DataFrame, dataset: str) -> _Findings:
-    from pandera.errors import SchemaErrorReason, SchemaErrors
-
-    frame = table if schema.backend == "polars" else table.to_pandas()
+def _judged(
+    schema: Schema, table: pl.DataFrame, where: str, redact: Sequence[str]
+) -> list[Outcome]:
+    place = f"{where}, schema {schema.reference}"
     try:
-        schema.definition.validate(frame, lazy=True)
-    except SchemaErrors as errors:
-        findings = _read_failure_cases(errors.failure_cases)
-        structural = any(key[1].startswith(_STRUCTURAL) for key in findings.rows)
-        for error in errors.schema_errors:
-            if error.reason_code is SchemaErrorReason.CHECK_ERROR and not structural:
-                raise DataError(
-                    f"the check {_rule(error.check)} does not run: {error.failure_cases}"[:500],
-                    where=f"dataset {dataset}, schema {schema.reference}",
-                    remedy="mend the check: it raises an exception instead of saying yes or no",
-                ) from None
-        return findings
+        return judge(schema, table)
+    except CheckCrashedError as crash:
+        column = f" of column {crash.rule.column!r}" if crash.rule.column else ""
+        raise DataError(
+            f"the check {_shortened(crash.rule.name)}{column} raises {_told(crash.cause, redact)}",
+            where=place,
+            remedy="mend the check: it must say yes or no, for every table",
+        ) from None
     except Exception as error:
         raise DataError(
-            f"pandera cannot run the schema: {type(error).__name__}: {error}"[:500],
-            where=f"dataset {dataset}, schema {schema.reference}",
+            f"pandera cannot run the schema: {_told(error, redact)}",
+            where=place,
             remedy="run schema.validate() on the data in Python and mend what it says",
         ) from None
-    return _Findings()
 
 
-def _read_failure_cases(cases: Any) -> _Findings:
-    """pandera's failure cases, pandas or Polars, by rule."""
-    records = cases.to_dicts() if isinstance(cases, pl.DataFrame) else cases.to_dict("records")
-    findings = _Findings()
-    for record in records:
-        whole_frame = record["schema_context"] == "DataFrameSchema"
-        check = str(record["check"])
-        structural = check.startswith(_STRUCTURAL)
-        if whole_frame:
-            column = str(record["failure_case"]) if structural else None
-        else:
-            column = str(record["column"])
-        key = (column, check)
-        row = record["index"]
-        if row is None or row != row:
-            findings.rows[key] = None
-            findings.values.setdefault(key, []).append((None, str(record["failure_case"])))
-        elif (numbers := findings.rows.setdefault(key, set())) is not None:
-            number = int(row)
-            if number not in numbers and len(numbers) < MAX_EXAMPLES:
-                findings.values.setdefault(key, []).append((number, str(record["failure_case"])))
-            numbers.add(number)
-    return findings
+def _told(error: BaseException, redact: Sequence[str]) -> str:
+    """An exception in one line. Its message may quote the data."""
+    name = type(error).__name__
+    return name if redact else f"{name}: {error}".splitlines()[0][:300]
 
 
-def _failing_rows(findings: _Findings, frame: _Frame) -> set[int]:
-    return set().union(*(findings.failing(key, frame.table.height) for key in findings.rows))
-
-
-def _rule(check: Any) -> str:
-    """A check's name as pandera's failure cases spell it."""
-    return str(getattr(check, "error", None) or getattr(check, "name", None) or check)
-
-
-def _declared_rules(schema: Schema) -> Iterator[tuple[str | None, str, bool]]:
-    """(column, rule, column is a regex) of every rule that the schema declares."""
-    for name, column in schema.definition.columns.items():
-        regex = bool(getattr(column, "regex", False))
-        if column.dtype is not None:
-            yield name, f"dtype('{column.dtype}')", regex
-        if not column.nullable:
-            yield name, "not_nullable", regex
-        if column.unique:
-            yield name, "field_uniqueness", regex
-        for check in column.checks:
-            yield name, _rule(check), regex
-    for check in schema.definition.checks:
-        yield None, _rule(check), False
-    if schema.definition.unique:
-        yield None, "multiple_fields_uniqueness", False
+def _failing_rows(outcomes: Sequence[Outcome]) -> int:
+    masks = [outcome.failing for outcome in outcomes if outcome.failing is not None]
+    return int(np.logical_or.reduce(masks).sum()) if masks else 0
 
 
 def _check_results(
-    schema: Schema, frames: Sequence[_Frame], found: Sequence[_Findings], redact: Sequence[str]
+    schema: Schema,
+    parts: Sequence[Part],
+    found: Sequence[Sequence[Outcome]],
+    redact: Sequence[str],
 ) -> Iterator[CheckResult]:
-    failed = list(dict.fromkeys(key for findings in found for key in findings.rows))
-    for column, check in failed:
-        result = CheckResult(column, _shortened(check), redacted=column in redact)
-        for frame, findings in zip(frames, found, strict=True):
-            rows = findings.failing((column, check), frame.table.height)
-            examples = _examples(findings.values.get((column, check), []), frame, column, redact)
-            result = replace(
-                result,
-                failing_rows=result.failing_rows + len(rows),
-                examples=(*result.examples, *examples)[:MAX_EXAMPLES],
-            )
-        yield result
-    for column, check, regex in _declared_rules(schema):
-        if not any(
-            check == other and (column == name or (regex and re.search(str(column), name or "")))
-            for name, other in failed
-        ):
-            yield CheckResult(column, _shortened(check), redacted=column in redact)
+    by_rule: dict[Rule, list[tuple[Part, Outcome]]] = {}
+    for part, outcomes in zip(parts, found, strict=True):
+        for outcome in outcomes:
+            by_rule.setdefault(outcome.rule, []).append((part, outcome))
+    for rule, seen in by_rule.items():
+        masks = [outcome.failing for _, outcome in seen]
+        verdict = Verdict.INCONCLUSIVE if any(mask is None for mask in masks) else Verdict.PASS
+        if any(outcome.blocks for _, outcome in seen):
+            verdict = Verdict.FAIL
+        looks_at = [rule.column] if rule.column is not None else rule.columns or _columns(parts)
+        shown = [name for name in looks_at if name not in redact]
+        examples = (
+            example for part, outcome in seen for example in _examples(schema, part, outcome, shown)
+        )
+        yield CheckResult(
+            column=rule.column,
+            check=_shortened(rule.name),
+            verdict=verdict,
+            failing_rows=sum(int(mask.sum()) for mask in masks if mask is not None),
+            examples=tuple(islice(examples, MAX_EXAMPLES)),
+            redacted=not shown,
+        )
+
+
+def _columns(parts: Sequence[Part]) -> list[str]:
+    return list(dict.fromkeys(name for part in parts for name in part.table.columns))
 
 
 def _examples(
-    values: Sequence[tuple[int | None, str]],
-    frame: _Frame,
-    column: str | None,
-    redact: Sequence[str],
+    schema: Schema, part: Part, outcome: Outcome, shown: Sequence[str]
 ) -> Iterator[Example]:
-    for row, value in values[:MAX_EXAMPLES]:
-        if row is None:
-            # About the column as a whole, in every file of this structure: name the first few.
-            for file in frame.files[:MAX_EXAMPLES]:
-                yield Example(file.name, None, None if column in redact else _clipped(value))
-            continue
-        file, number = frame.place(row)
-        if column is None:
-            shown = frame.table.row(row, named=True)
-            value = ", ".join(f"{name}={shown[name]}" for name in shown if name not in redact)
-        yield Example(file.name, number, None if column in redact else _clipped(value))
+    """The files at fault, if a column is as a whole, then rows with the values of `shown`."""
+    if outcome.failing is None or not outcome.failing.any():
+        return
+    rows = outcome.failing
+    if outcome.whole is not None:
+        for file in part.files[:MAX_EXAMPLES]:
+            yield Example(file.name, None, _clipped(outcome.whole) if shown else None)
+        if rows.all():
+            rows = _misfits(schema, part.table, outcome.rule.column)
+    columns = [name for name in shown if name in part.table.columns]
+    for row in np.flatnonzero(rows)[:MAX_EXAMPLES].tolist():
+        values = {name: _text(part.table[name][row]) for name in columns}
+        if outcome.rule.column is not None:
+            value = values.get(outcome.rule.column)
+        else:
+            value = ", ".join(f"{name}={text}" for name, text in values.items())
+        name, number = part.place(row)
+        yield Example(name, number, _clipped(value) if value else value)
+
+
+def _misfits(schema: Schema, table: pl.DataFrame, column: str | None) -> Mask:
+    """The rows that keep a column of text from being of the declared type."""
+    if column in table.columns and table.schema[column] == pl.String:
+        declared = schema.declared_type(column)
+        if declared is not None and declared != pl.String:
+            return unreadable(table[column], declared).to_numpy()
+    return np.zeros(table.height, dtype=bool)
+
+
+def _text(value: Any) -> str:
+    return "null" if value is None else str(value)
 
 
 def _clipped(value: str) -> str:
@@ -340,5 +277,5 @@ def _clipped(value: str) -> str:
 
 
 def _shortened(check: str) -> str:
-    """isin(['AA', 'AS', …]) of hundreds of values, cut to a length that can be read."""
-    return check if len(check) <= _MAX_NAME else check[: _MAX_NAME - 3] + "…])"
+    """isin(['AA', 'AS', …) of hundreds of values, cut to a length that can be read."""
+    return check if len(check) <= _MAX_NAME else check[: _MAX_NAME - 2] + "…)"

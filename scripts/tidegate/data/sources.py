@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import zlib
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import polars as pl
 
 from tidegate import digest
 from tidegate.config import Config, Dataset
+from tidegate.data.csv_files import read_csv
 from tidegate.errors import DataError
 
 _SUFFIXES = (".parquet", ".csv", ".csv.gz")
@@ -21,14 +23,14 @@ def find_files(path: str, root: Path, *, where: str) -> list[Path]:
     """
     target = root / path
     if target.is_dir():
-        found = [file for file in target.rglob("*") if _kind(file)]
+        found = [file for file in target.rglob("*") if _kind(file) and not _hidden(file, target)]
     elif target.is_file():
         found = [target]
     elif Path(path).is_absolute():
         found = sorted(Path(target.anchor).glob(str(target.relative_to(target.anchor))))
     else:
         found = sorted(root.glob(path))
-    files = sorted(file for file in found if file.is_file() and not file.name.startswith("."))
+    files = sorted(file for file in found if file.is_file() and not _hidden(file, file.parent))
     if not files:
         raise DataError(
             "no data file is there",
@@ -53,33 +55,30 @@ def find_files(path: str, root: Path, *, where: str) -> list[Path]:
     return files
 
 
-def read_table(path: Path, text_columns: Sequence[str] = ()) -> pl.DataFrame:
-    """Read one Parquet or CSV file; `text_columns` of a CSV are text, digits or not.
+def read_table(
+    path: Path, declared: Callable[[str], pl.DataType | None] = lambda _: None
+) -> pl.DataFrame:
+    """Read one Parquet or CSV file; `declared` says what type a column of a CSV should have.
 
     Raises DataError when the file is missing, cut off, or not what its name says.
     """
     try:
         if _kind(path) == "parquet":
-            return pl.read_parquet(path, hive_partitioning=False)
-        overrides: Mapping[str, type[pl.DataType]] = dict.fromkeys(text_columns, pl.String)
-        head = pl.read_csv(path, n_rows=0, infer_schema=False).columns
-        return pl.read_csv(
-            path,
-            infer_schema_length=None,
-            try_parse_dates=True,
-            schema_overrides={name: overrides[name] for name in head if name in overrides},
-        )
+            return pl.read_parquet(path, hive_partitioning=False, glob=False)
+        return read_csv(path, declared)
     except FileNotFoundError:
         raise DataError(
             "the file does not exist", where=str(path), remedy="run the pipeline that writes it"
         ) from None
-    except (pl.exceptions.PolarsError, OSError) as error:
+    except (pl.exceptions.PolarsError, OSError, EOFError, zlib.error) as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise DataError(
-            f"the file cannot be read: {reason[:300]}",
-            where=str(path),
-            remedy="it is cut off, damaged, or not what its name says: write it again",
-        ) from None
+    except pl.exceptions.PanicException:
+        reason = "its content is damaged"
+    raise DataError(
+        f"the file cannot be read: {reason[:300]}",
+        where=str(path),
+        remedy="it is cut off, damaged, or not what its name says: write it again",
+    ) from None
 
 
 def dataset_files(config: Config, name: str, dataset: Dataset) -> list[Path]:
@@ -92,13 +91,13 @@ def data_digest(config: Config) -> str | None:
         return None
     return combined_digest(
         {
-            name: files_digest(dataset_files(config, name, dataset), config.root)
+            name: dataset_digest(dataset_files(config, name, dataset), config.root)
             for name, dataset in config.data.items()
         }
     )
 
 
-def files_digest(files: Sequence[Path], root: Path) -> str:
+def dataset_digest(files: Sequence[Path], root: Path) -> str:
     """Digest of a dataset's files: their paths below the service's folder, and their contents."""
     inside = all(file.is_relative_to(root) for file in files)
     return digest.of_files(files, root if inside else Path(files[0].anchor))
@@ -114,3 +113,7 @@ def _kind(path: Path) -> str | None:
     if name.endswith(".parquet"):
         return "parquet"
     return "csv" if name.endswith((".csv", ".csv.gz")) else None
+
+
+def _hidden(file: Path, below: Path) -> bool:
+    return any(part.startswith(".") for part in file.relative_to(below).parts)
