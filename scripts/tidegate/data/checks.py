@@ -60,7 +60,8 @@ class CheckResult:
 class DatasetResult:
     """A dataset against its schema. failing_rows counts each row once.
 
-    faulty: a column is lost or of another type, or a check fails as a whole: never tolerated.
+    faulty: a column is lost or of another type, a check fails as a whole or could not be judged.
+    That is never tolerated.
     """
 
     name: str
@@ -165,7 +166,7 @@ def check_dataset(config: Config, name: str, dataset: Dataset) -> DatasetResult:
         rows=rows,
         failing_rows=sum(_failing_rows(outcomes) for outcomes in blocking),
         tolerated_rows=dataset.tolerated_rows(rows),
-        faulty=any(outcome.whole for outcomes in blocking for outcome in outcomes),
+        faulty=any(_is_fault(outcome) for outcomes in found for outcome in outcomes),
         checks=tuple(_check_results(schema, parts, found, dataset.redact)),
     )
 
@@ -195,6 +196,10 @@ def _told(error: BaseException, redact: Sequence[str]) -> str:
     """An exception in one line. Its message may quote the data."""
     name = type(error).__name__
     return name if redact else f"{name}: {error}".splitlines()[0][:300]
+
+
+def _is_fault(outcome: Outcome) -> bool:
+    return outcome.failing is None or (outcome.blocks and outcome.whole is not None)
 
 
 def _failing_rows(outcomes: Sequence[Outcome]) -> int:

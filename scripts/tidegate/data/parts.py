@@ -72,8 +72,10 @@ def _disagreement(
         except pl.exceptions.PolarsError:
             break
     other = next(at for at, dtype in enumerate(types) if dtype != types[0])
+    # Not the types in full: those of some columns list their values.
+    here, there = types[other].base_type(), types[0].base_type()
     return DataError(
-        f"the column {column!r} is {types[other]} here and {types[0]} in {files[having[0]].name}",
+        f"the column {column!r} is {here} here and {there} in {files[having[0]].name}",
         where=str(files[having[other]]),
         remedy="write the files of a dataset with the same columns and types",
     )

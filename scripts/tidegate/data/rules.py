@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -66,6 +67,7 @@ def tests_of(
         rule = Rule(None, "multiple_fields_uniqueness", key)
         yield RuleTest(rule, None if lost else run)
     yield from _check_tests(frames, None, definition.checks)
+    yield from _other_tests(definition, frames)
 
 
 def columns_of(definition: Any, frame: Any) -> Iterator[tuple[str, Any]]:
@@ -130,6 +132,23 @@ def _check_tests(frames: Frames, column: str | None, checks: Sequence[Any]) -> I
         name = str(check.error or check.name or check)
         rule = Rule(column, name, position=position, warns_only=bool(check.raise_warning))
         yield RuleTest(rule, partial(_checked, frames, check, column), is_check=True)
+
+
+def _other_tests(definition: Any, frames: Frames) -> Iterator[RuleTest]:
+    """What only pandera can judge, as a whole: an index, one type for columns without names."""
+    has_index = definition.index is not None
+    if not has_index and (definition.dtype is None or definition.columns):
+        return
+    rest = copy.deepcopy(definition)
+    rest.dtype = None if definition.columns else definition.dtype
+    rest.columns, rest.checks, rest.unique = {}, [], None
+    rest.strict = rest.ordered = False
+
+    def run(frame: Any) -> Finding:
+        refused = refusal(rest, frame) is not None
+        return _as_a_whole(frames, "not as declared" if refused else None, frame)
+
+    yield RuleTest(Rule(None, "index" if has_index else f"dtype('{definition.dtype}')"), run)
 
 
 def _joint_keys(definition: Any) -> list[tuple[str, ...]]:

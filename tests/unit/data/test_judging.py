@@ -203,11 +203,32 @@ def test_judge__rules_of_one_name_are_told_apart(backend: Backend, pa: ModuleTyp
     assert found == [False, True]
 
 
-def test_judge__what_only_pandera_knows_fails_every_row() -> None:
-    column = pandera.pandas.Column(float, nullable=True)
+def test_judge__one_type_for_all_columns(backend: Backend, pa: ModuleType) -> None:
+    found = broken(backend, pa.DataFrameSchema(dtype=float), TABLE.drop_nulls())
+    assert [(column, rule.lower(), rows) for (column, rule), rows in found.items()] == [
+        (None, "dtype('float64')", [0, 1, 2])
+    ]
+    assert broken(backend, pa.DataFrameSchema(dtype=float), pl.DataFrame({"a": [1.0]})) == {}
+
+
+def test_judge__index_of_pandas_beside_other_findings() -> None:
+    column = pandera.pandas.Column(float)
     schema = pandera.pandas.DataFrameSchema({"a": column}, index=pandera.pandas.Index(str))
-    (rows,) = broken("pandas", schema).values()
-    assert rows == ALL
+    assert broken("pandas", schema) == {("a", "not_nullable"): [1], (None, "index"): ALL}
+
+
+def test_judge__what_no_rule_here_knows_fails_every_row() -> None:
+    """A schema of the user's own class may refuse for reasons of its own."""
+
+    class Own(pandera.polars.DataFrameSchema):
+        def validate(self, check_obj: Any, *_: Any, **__: Any) -> Any:
+            raise pandera.errors.SchemaError(
+                self, check_obj, "no", reason_code=pandera.errors.SchemaErrorReason.MISMATCH_INDEX
+            )
+
+    assert broken("polars", Own({"a": pandera.polars.Column(float, nullable=True)})) == {
+        (None, "schema"): ALL
+    }
 
 
 @pytest.mark.parametrize(
