@@ -18,7 +18,7 @@ HOME = ROOT / "build/demo"
 
 
 def main() -> int:
-    console = Console(highlight=False)
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 110)
     started = time.monotonic()
     docker = docker_answers()
     if not docker:
@@ -34,10 +34,10 @@ def main() -> int:
         finally:
             road.stop()
     console.print(Rule("where everything stands"))
-    console.print(state.stdout)
+    print(state.stdout, flush=True)
     console.print(summary(outcomes))
     console.print(f"{time.monotonic() - started:.0f} s in all.")
-    console.print(farewell(docker))
+    print(farewell(docker))
     return 0 if [outcome.verdict for outcome in outcomes] == EXPECTED else 1
 
 
