@@ -1,4 +1,4 @@
-"""Write the tables of README.md and actions/*/README.md anew from the YAML files they describe.
+"""Write the tables of README.md, docs/ and actions/*/README.md anew from what they describe.
 
 `make tables` runs it; with --check it changes nothing and fails where a table is out of date.
 """
@@ -57,6 +57,53 @@ def workflows(root: Path) -> str:
     return table(("workflow", "what it does"), rows)
 
 
+def config() -> str:
+    """Every section of tidegate.yaml with its keys, from the JSON Schema of the typed config."""
+    from tidegate.config import Config
+
+    schema = Config.model_json_schema(by_alias=True)
+    sections = {"tidegate.yaml": schema, **schema["$defs"]}
+    parts = []
+    for name, section in sections.items():
+        required = section.get("required", [])
+        rows = [
+            (
+                f"`{key}`",
+                kind(spec),
+                "**required**" if key in required else default(spec),
+                cell(spec.get("description", "")),
+            )
+            for key, spec in section["properties"].items()
+        ]
+        about = cell(section.get("description", ""))
+        parts.append(f"### {name}\n\n{about}\n\n")
+        parts.append(table(("key", "type", "default", "what"), rows) + "\n")
+    return "".join(parts)
+
+
+def kind(spec: dict[str, Any]) -> str:
+    """A key's type in words."""
+    if "$ref" in spec:
+        return f"[{spec['$ref'].rpartition('/')[2]}](#{spec['$ref'].rpartition('/')[2].lower()})"
+    if "enum" in spec:
+        return cell(" | ".join(f"`{value}`" for value in spec["enum"]))
+    if "const" in spec:
+        return f"`{spec['const']}`"
+    if "anyOf" in spec:
+        kinds = [kind(option) for option in spec["anyOf"] if option.get("type") != "null"]
+        return " or ".join(dict.fromkeys(kinds))
+    if spec.get("type") == "array":
+        return f"list of {kind(spec['items'])}"
+    if isinstance(spec.get("additionalProperties"), dict):
+        return f"mapping of names to {kind(spec['additionalProperties'])}"
+    return str(spec.get("type", "any"))
+
+
+def default(spec: dict[str, Any]) -> str:
+    value = spec.get("default")
+    return "" if value in (None, "", [], {}) or isinstance(value, dict) else f"`{value}`"
+
+
 def table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
     if not rows:
         return "None.\n"
@@ -74,6 +121,8 @@ def filled(path: Path) -> str:
     def block(match: re.Match[str]) -> str:
         if match[2] in {"actions", "workflows"}:
             body = {"actions": actions, "workflows": workflows}[match[2]](ROOT)
+        elif match[2] == "config":
+            body = config()
         else:
             body = {"inputs": inputs, "outputs": outputs}[match[2]](
                 load(path.parent / "action.yml")
@@ -86,7 +135,8 @@ def filled(path: Path) -> str:
 def main() -> int:
     check = "--check" in sys.argv[1:]
     stale = []
-    for path in [ROOT / "README.md", *sorted(ROOT.glob("actions/*/README.md"))]:
+    pages = (ROOT / "README.md", ROOT / "docs/config.md")
+    for path in [*pages, *sorted(ROOT.glob("actions/*/README.md"))]:
         text = filled(path)
         if text != path.read_text():
             stale.append(path.relative_to(ROOT).as_posix())

@@ -107,6 +107,7 @@ def farewell(docker: bool) -> str:
         "Look at it:",
         f"  {HOME}/flight-delay            the service, a git repository with its history",
         f"  {HOME}/flight-delay/tidegate.yaml   its bar: move it and see what changes",
+        f"  {HOME}/comments                the comments, as Markdown",
         f"  {HOME}/mlflow/mlflow.db        registry and ledger",
         "Try next:",
         f"  cd {HOME}/flight-delay && export PATH={ROOT}/.venv/bin:$PATH",

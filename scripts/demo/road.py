@@ -103,7 +103,9 @@ class Road:
         self._git("switch", "--quiet", "main")
         self._dvc("checkout", "--quiet", "data/flights.dvc")
         comments = self.github.comments(REPOSITORY, number)
-        comment = comments[-1]["body"] if comments else None
+        comment = str(comments[-1]["body"]) if comments else None
+        (self.home / "comments").mkdir(exist_ok=True)
+        (self.home / "comments" / f"pull-request-{number}.md").write_text(comment or "")
         headline = _headline(comment)
         return Outcome(f"pull request {number}: {title}", _verdict(run), headline, run, comment)
 

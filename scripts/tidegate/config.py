@@ -160,9 +160,11 @@ class Evaluation(_Section):
 class Bound(_Section):
     """What one metric is held to."""
 
-    min: float | None = None
-    max: float | None = None
-    max_regression: float | None = Field(None, ge=0)
+    min: float | None = Field(None, description="The value must be at least this.")
+    max: float | None = Field(None, description="The value must be at most this.")
+    max_regression: float | None = Field(
+        None, ge=0, description="By how much it may be worse than the baseline on the same rows."
+    )
 
     @model_validator(mode="after")
     def _bounds_something(self) -> Self:
@@ -175,12 +177,22 @@ class Bound(_Section):
 class Gate(_Section):
     """The quality bar."""
 
-    mode: Literal["off", "warn", "enforce"] = "enforce"
-    confidence: float = Field(0.95, gt=0.5, lt=1)
-    min_slice_rows: int = Field(200, ge=1)
-    on_inconclusive: Literal["fail", "warn"] = "fail"
-    on_inconclusive_slice: Literal["fail", "warn"] = "warn"
-    on_missing_baseline: Literal["fail", "absolute-only"] = "absolute-only"
+    mode: Literal["off", "warn", "enforce"] = Field(
+        "enforce", description="off and warn block nothing; the record says which it was."
+    )
+    confidence: float = Field(
+        0.95, gt=0.5, lt=1, description="At which each end of an interval holds."
+    )
+    min_slice_rows: int = Field(200, ge=1, description="Smaller slices are named, not judged.")
+    on_inconclusive: Literal["fail", "warn"] = Field(
+        "fail", description="What an overall metric does that the evidence cannot decide."
+    )
+    on_inconclusive_slice: Literal["fail", "warn"] = Field(
+        "warn", description="The same for a slice."
+    )
+    on_missing_baseline: Literal["fail", "absolute-only"] = Field(
+        "absolute-only", description="What happens before there is a champion."
+    )
     metrics: Annotated[dict[str, Bound], AfterValidator(_at_least_one)]
     slice_metrics: dict[str, Bound] = {}
     budgets: dict[str, Annotated[float, Field(gt=0)]] = {}
@@ -244,7 +256,9 @@ class Environment(_Section):
 
     after: str | None = Field(None, description="Environment that must hold the release first.")
     soak_minutes: float = Field(0, ge=0, description="For how long it must have held it.")
-    approval: Literal["none", "environment", "dispatch"] = "none"
+    approval: Literal["none", "environment", "dispatch"] = Field(
+        "none", description="How a person is asked; docs/releases.md tells."
+    )
     approvers: list[str] = Field([], description="dispatch: GitHub logins who may approve.")
     deploy: Deploy
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+
 from local_github.act import LocalRunner, Run
 from local_github.api import LocalGitHub
 

@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from demo import scenarios
 from demo.road import APPROVER, AUTHOR, Outcome, Road, docker_answers
 from local_github.api import LocalGitHub
-
 from tidegate.gate import record as records
 
 pytestmark = [pytest.mark.road, pytest.mark.xdist_group("road")]
