@@ -15,7 +15,7 @@ export UV_PYTHON_PREFERENCE ?= system
 # Compiled modules are kept, whatever the shell says: importing mlflow without them takes 4 s more.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo test lint lock docker-engine docker-engine-stop clean
+.PHONY: help setup demo test benchmark lint lock docker-engine docker-engine-stop clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +30,9 @@ lint: setup ## linters and type checker alone
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
+
+benchmark: setup ## figures beside their targets
+	@$(BIN)/python tests/benchmarks/start.py
 
 setup: $(VENV)/.ready ## fetch uv and the locked tools into .venv
 

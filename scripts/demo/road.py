@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -45,7 +46,9 @@ class Road:
     docker: bool
     github: LocalGitHub
     say: Say
-    ports: dict[str, int] = field(default_factory=lambda: {"staging": 8081, "production": 8080})
+    ports: dict[str, int] = field(
+        default_factory=lambda: {"staging": free_port(8081), "production": free_port(8080)}
+    )
 
     def __post_init__(self) -> None:
         self.service = self.home / "flight-delay"
@@ -230,6 +233,16 @@ class Road:
         mail = {"GIT_AUTHOR_EMAIL": "ada@example.com", "GIT_COMMITTER_EMAIL": "ada@example.com"}
         inherited = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
         return {**inherited, **named, **mail, "MLFLOW_TRACKING_URI": self.tracking_uri}
+
+
+def free_port(preferred: int = 0) -> int:
+    """The preferred port of this machine, or any free one where that is taken."""
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", preferred))
+        except OSError:
+            return free_port()
+        return int(probe.getsockname()[1])
 
 
 def fresh_home(path: Path) -> Path:

@@ -7,24 +7,17 @@ from __future__ import annotations
 
 import json
 import shutil
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from demo import scenarios
-from demo.road import APPROVER, AUTHOR, Outcome, Road, docker_answers
+from demo.road import APPROVER, AUTHOR, Outcome, Road, docker_answers, free_port
 from local_github.api import LocalGitHub
 from tidegate.gate import record as records
 
 pytestmark = [pytest.mark.road, pytest.mark.xdist_group("road")]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture
