@@ -70,6 +70,12 @@ def run(arguments: argparse.Namespace, config: Config, context: Context) -> Buil
             where=registry.shown_uri,
             remedy="run `tidegate register-model` first, or pass --model-version",
         )
+    if "tidegate.record-digest" not in version.tags:
+        raise RegistryError(
+            f"version {version.version} of {version.name} has no gate record",
+            where=registry.shown_uri,
+            remedy="only a version that `tidegate register-model` made can be released",
+        )
     image = build_image(
         config,
         version,

@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, cast
 
 from tidegate.config import Config
-from tidegate.errors import ConfigError, ImageError
+from tidegate.errors import ConfigError, DeployError, ImageError
 from tidegate.pipeline import PipelineError, run
 from tidegate.registry import ModelVersion, Registry
 from tidegate.release.release import ImageReference
@@ -44,6 +44,19 @@ class BuiltImage:
             "size_mb": self.size_mb,
             "labels": dict(self.labels),
         }
+
+
+@contextmanager
+def engine_obeys(what: str) -> Iterator[None]:
+    """Turn what the engine refuses into ImageErrors. what: is being done."""
+    from docker.errors import DockerException
+
+    try:
+        yield
+    except DockerException as error:
+        raise ImageError(
+            f"the engine failed while {what}: {error}", remedy="see `docker ps -a` and its log"
+        ) from None
 
 
 def connect() -> DockerClient:
@@ -171,7 +184,8 @@ def start_container(
 ) -> Container:
     """Start a container that can write nowhere but /tmp and has no capabilities.
 
-    host_port: None takes a free one. Raises ImageError, such as for a port in use.
+    host_port: None takes a free one, for this machine alone. Raises ImageError, such as for a port
+    in use.
     """
     from docker.errors import DockerException
 
@@ -181,7 +195,7 @@ def start_container(
             image.reference,
             name=name,
             detach=True,
-            ports={f"{container_port}/tcp": host_port},
+            ports={f"{container_port}/tcp": host_port or ("127.0.0.1", 0)},
             environment=dict(environment),
             labels=dict(labels),
             read_only=True,
@@ -224,7 +238,7 @@ def temporary_container(
     container_port: int,
     environment: Mapping[str, str],
 ) -> Iterator[tuple[Container, str]]:
-    """(container, its URL), gone afterwards."""  # fmt: skip
+    """(container, its URL), gone afterwards; what it said last goes into a DeployError."""
     remove_container(client, name)
     container = start_container(
         client,
@@ -237,6 +251,11 @@ def temporary_container(
     )
     try:
         yield container, f"http://127.0.0.1:{published_port(container, container_port)}"
+    except DeployError as error:
+        log = container.logs(tail=12).decode(errors="replace").strip() or "nothing"
+        raise DeployError(
+            f"{error.what}; its log ends:\n{log}", where=error.where, remedy=error.remedy
+        ) from None
     finally:
         container.remove(force=True)
 

@@ -81,6 +81,8 @@ def hold_image(config: Config, release: Release, registry: Registry) -> ImageRep
             # Whether it is quick or polite says nothing while its answers are wrong.
             return ImageReport(release, tuple(checks), {}, 0.0, ())
         checks += service.check_manners(examples[0])
+        if checks[-1].verdict is not Verdict.PASS:
+            return ImageReport(release, tuple(checks), {}, 0.0, ())
         latency = service.latency(examples)
         memory = images.memory_megabytes(container)
     measured = {

@@ -116,8 +116,8 @@ class Mover:
         there = moves(events, self.environment)
         taken = [event.release for event in there]
         held = holds(events, self.environment)
-        if to is None and there and held is there[-1]:
-            to = taken[-1]  # asked again: it went back already, and must not go forth
+        if to is None and there and there[-1].kind == "rollback" and held is not None:
+            to = taken[-1]  # asked again: it went back already, and must not go back further
         elif to is None:
             earlier = taken[: taken.index(taken[-1])] if taken else []
             if not earlier:
@@ -183,10 +183,14 @@ class Mover:
             good = _run(
                 report, "deploy", lambda: deployer.deploy(release, verify), Unverified
             ) and _run(report, "verify", verified, Unverified)
-        except TidegateError:
+        except TidegateError as error:
             # It could not be decided whether the release is any good: an error, not a verdict.
             self._put_back(report, deployer, before)
-            raise
+            raise DeployError(
+                f"{error.what}; put back: {report.steps[-1].detail}",
+                where=error.where,
+                remedy=error.remedy,
+            ) from None
         if not good:
             self._put_back(report, deployer, before)
             return report
@@ -196,14 +200,15 @@ class Mover:
         def record() -> str:
             if self.decides_champion():
                 self.registry.set_alias(self.registry.champion_alias, release.model_version)
+            report.after, report.event = release.id, event
             there = moves(events, self.environment)
             if there and (there[-1].kind, there[-1].release) == (kind, release.id):
+                report.event = there[-1]
                 return "the ledger has it already"
             self.ledger.record(event)
             return f"{self.environment} runs {release.id}"
 
         _run(report, "record", record, Refused)
-        report.after, report.event = release.id, event
         return report
 
     def _may_promote(self, release: Release, events: Sequence[Event]) -> Iterator[str]:
@@ -212,9 +217,8 @@ class Mover:
         held = holds(events, self.environment)
         if held is not None:
             raise Refused(
-                f"{self.environment} is on hold since {held.at} ({held.kind} by {held.actor}: "
-                f"{held.reason}); `tidegate hold --release --environment {self.environment}` "
-                "lets it go"
+                f"{self.environment} is on hold since {held.at} ({_held(held)}); "
+                f"`tidegate hold --release --environment {self.environment}` lets it go"
             )
         previous = self.config.need_environment(self.environment).after
         if previous is not None:
@@ -277,9 +281,10 @@ class Mover:
         may = ", ".join(environment.approvers)
         if not who:
             raise Refused(f"nobody approved it; {may} may (--approver)")
-        if who not in environment.approvers:
+        # GitHub's logins are the same in any case, so Ada is not another person than ada.
+        if who.lower() not in {login.lower() for login in environment.approvers}:
             raise Refused(f"{who} may not approve for {self.environment}; {may} may")
-        if who == release.author:
+        if who.lower() == release.author.lower():
             raise Refused(f"{who} made this change and cannot approve it; another of {may} may")
         return who
 
@@ -358,7 +363,7 @@ def status(config: Config, context: Context, only: str | None = None) -> Mapping
                 "release": there[-1].release if there else None,
                 "since": there[-1].at if there else None,
                 "event": there[-1].to_dict() if there else None,
-                "hold": None if held is None else f"{held.kind} by {held.actor}: {held.reason}",
+                "hold": None if held is None else _held(held),
                 "drift": list(_drift(mover, _last(there), versions)),
             }
         )
@@ -403,6 +408,10 @@ def _run(
 
 def _last(events: Sequence[Event]) -> str | None:
     return events[-1].release if events else None
+
+
+def _held(event: Event) -> str:
+    return f"{event.kind} by {event.actor}" + (f": {event.reason}" if event.reason else "")
 
 
 def _version(version: str | None) -> str:

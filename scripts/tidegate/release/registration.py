@@ -74,6 +74,13 @@ def register_candidate(
         "tidegate.record-digest": record["digest"],
         "tidegate.author": author or context.actor(config.root),
     }
+    if config.environments and not files[EXAMPLES_ARTIFACT].is_file():
+        raise DataError(
+            "there are no examples to hold the running service to",
+            where=str(files[EXAMPLES_ARTIFACT]),
+            remedy='write JSON lines of {"request": {...}, "expected": 0.5} in the pipeline, or '
+            "mend serving.examples in the config",
+        )
     version = registry.register(
         model,
         files={artifact: path for artifact, path in files.items() if path.is_file()},
@@ -158,6 +165,12 @@ def _passed_gate(config: Config, reports: Path) -> Mapping[str, Any]:
             "there is no model folder here",
             where=str(config.resolve(model)),
             remedy="run the pipeline, or mend model-path in the config",
+        )
+    if not config.resolve(predictions).is_file():
+        raise DataError(
+            "there is no predictions table here",
+            where=str(config.resolve(predictions)),
+            remedy="run the pipeline, or mend evaluation.predictions in the config",
         )
     now = {
         "model_digest": digest.of_folder(config.resolve(model)),

@@ -156,16 +156,28 @@ class RunningService:
                 # Closing the connection on an oversized body is an answer, too.
                 said, polite = f"{type(error).__name__}", name == "oversized"
             yield Check(f"bad request: {name}", Verdict.PASS if polite else Verdict.FAIL, said)
-        alive = self._predict([dict(example.request)])
-        verdict = Verdict.PASS if alive.status_code == httpx.codes.OK else Verdict.FAIL
-        yield Check("alive after bad requests", verdict, f"it answers {alive.status_code}")
+        try:
+            status = self._predict([dict(example.request)]).status_code
+            verdict = Verdict.PASS if status == httpx.codes.OK else Verdict.FAIL
+            yield Check("alive after bad requests", verdict, f"it answers {status}")
+        except httpx.HTTPError as error:
+            yield Check("alive after bad requests", Verdict.FAIL, type(error).__name__)
 
     def latency(self, examples: Sequence[Example]) -> dict[str, float]:
-        """Percentiles in ms over single-row requests, one after another."""
+        """Percentiles in ms over single-row requests, one after another.
+
+        Raises DeployError when one is not answered.
+        """
         taken = []
         for example in islice(cycle(examples), LATENCY_REQUESTS):
             started = time.perf_counter()
-            self._predict([dict(example.request)]).raise_for_status()
+            try:
+                self._predict([dict(example.request)]).raise_for_status()
+            except httpx.HTTPError as error:
+                raise DeployError(
+                    f"a request was not answered while its latency was measured: {error}",
+                    where=self.url + self._serving.predict,
+                ) from None
             taken.append((time.perf_counter() - started) * 1000)
         percentiles = statistics.quantiles(taken, n=100, method="inclusive")
         return {f"p{rank}_ms": round(percentiles[rank - 1], 3) for rank in (50, 95, 99)}

@@ -59,3 +59,9 @@ class CommandDeployer:
     def restore(self, previous: Release | None) -> None:
         if previous is not None:
             self.deploy(previous, lambda _: None)
+        elif (left := self.running()) is not None:
+            raise DeployError(
+                f"{left} still runs there, and no earlier release is there to replace it",
+                where=self.url,
+                remedy="stop it by hand, or promote a release that is good",
+            )

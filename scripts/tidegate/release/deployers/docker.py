@@ -48,10 +48,15 @@ class DockerDeployer:
             self._client, image, side, self._config.serving.port, self._variables(release)
         ) as (_, url):
             verify(url)
-        seconds = self._switch(release, image)
+        with images.engine_obeys(f"{self._name} is switched"):
+            seconds = self._switch(release, image)
         return f"verified on a side port, then switched with {seconds:.2f} s without service"
 
     def restore(self, previous: Release | None) -> None:
+        with images.engine_obeys(f"{self._name} is put back"):
+            self._restore(previous)
+
+    def _restore(self, previous: Release | None) -> None:
         images.remove_container(self._client, self._name)
         kept = images.find_container(self._client, self._previous)
         if previous is None:

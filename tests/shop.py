@@ -1,0 +1,261 @@
+"""A tiny service, `shop`, with a real registry on SQLite: what release tests stand on.
+
+Version N of its model answers x + N to {"x": x}; that is all that its examples hold it to.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.request import urlopen
+
+from tidegate import config as configs
+from tidegate import digest
+from tidegate.config import Config
+from tidegate.context import Context
+from tidegate.gate import record as records
+from tidegate.registry import Registry
+from tidegate.release.ledger import Event, Ledger
+from tidegate.release.promotion import Mover, MoveReport
+from tidegate.release.registration import RegistrationReport, register_candidate
+
+REPORTS = "reports/tidegate"
+
+CONFIG = """\
+service: shop
+evaluation: {{predictions: reports/predictions.csv, key: id, label: bought, score: score}}
+serving: {{startup-seconds: 20}}
+environments:
+  staging:
+    deploy: {{kind: command, run: {python} deploy.py, url: "http://127.0.0.1:{staging}"}}
+  production:
+    after: staging
+    soak-minutes: {soak}
+    approval: dispatch
+    approvers: [grace, ada]
+    deploy: {{kind: command, run: {python} deploy.py, url: "http://127.0.0.1:{production}"}}
+"""
+
+# What listens where is known by TIDEGATE_ENVIRONMENT.pid. FAULT-N makes version N misbehave.
+DEPLOY = """\
+import os, signal, subprocess, sys, time, urllib.request
+from pathlib import Path
+
+environment, version = os.environ["TIDEGATE_ENVIRONMENT"], os.environ["TIDEGATE_MODEL_VERSION"]
+fault = Path(f"fault-{version}")
+fault = fault.read_text() if fault.exists() else ""
+with Path(f"deployed-{environment}").open("a") as log:
+    log.write(version + "\\n")
+pid = Path(f"{environment}.pid")
+if fault == "fails at once":
+    sys.exit("there is no room for it")
+if pid.exists():
+    os.kill(int(pid.read_text()), signal.SIGKILL)
+    pid.unlink()
+if fault == "fails halfway":
+    sys.exit("it ran out of room")
+url = os.environ["TIDEGATE_URL"]
+server = subprocess.Popen(
+    [sys.executable, "-S", "server.py", url.rpartition(":")[2], fault],
+    stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    start_new_session=True,
+)
+pid.write_text(str(server.pid))
+for _ in range(400):
+    try:
+        urllib.request.urlopen(url + "/health", timeout=5).close()
+        break
+    except OSError:
+        time.sleep(0.02)
+"""
+
+SERVER = """\
+import json, os, sys
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+port, fault = int(sys.argv[1]), "".join(sys.argv[2:])
+VERSION, RELEASE = os.environ["TIDEGATE_MODEL_VERSION"], os.environ["TIDEGATE_RELEASE"]
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def answer(self, status, body):
+        content = json.dumps(body).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def do_GET(self):
+        release = "v0-0000000" if fault == "another release" else RELEASE
+        ready = {"status": "ready", "release": release, "model_version": VERSION}
+        self.answer(200, {} if fault == "anonymous" else ready)
+
+    def do_POST(self):
+        length = int(self.headers["Content-Length"])
+        if length > 1_000_000:
+            self.close_connection = True
+            return self.answer(413, {"detail": "too large"})
+        try:
+            rows = json.loads(self.rfile.read(length))["dataframe_records"]
+            values = [row["x"] + float(VERSION) for row in rows]
+        except (ValueError, KeyError, TypeError) as error:
+            return self.answer(400, {"detail": repr(error)})
+        if fault == "wrong":
+            values = [value + 0.01 for value in values]
+        if fault == "not a number":
+            values = [float("nan") for value in values]
+        self.answer(200, {"predictions": values})
+
+    def log_message(self, *_):
+        pass
+
+ThreadingHTTPServer((os.environ.get("HOST", "127.0.0.1"), port), Handler).serve_forever()
+"""
+
+
+@dataclass
+class Clock:
+    """Time that passes by a second each time it is looked at."""
+
+    at: datetime = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        self.at += timedelta(seconds=1)
+        return self.at
+
+
+@dataclass
+class Shop:
+    """The service in `folder`. Its config is read anew each time, so a test may rewrite it."""
+
+    folder: Path
+    clock: Clock = field(default_factory=Clock)
+    environ: dict[str, str] = field(
+        default_factory=lambda: {"PATH": os.environ["PATH"], "GITHUB_ACTOR": "grace"}
+    )
+
+    @classmethod
+    def make(cls, folder: Path, config: str) -> Shop:
+        shop = cls(folder)
+        for name, text in (("tidegate.yaml", config), ("deploy.py", DEPLOY), ("server.py", SERVER)):
+            (folder / name).write_text(text)
+        return shop
+
+    @property
+    def config(self) -> Config:
+        return configs.load(self.folder / "tidegate.yaml")
+
+    @property
+    def context(self) -> Context:
+        return Context(environ=self.environ, now=self.clock)
+
+    @property
+    def registry(self) -> Registry:
+        return Registry.open(self.config, self.context)
+
+    def candidate(self, number: int, baseline: str | None = None, **changes: Any) -> Path:
+        """Write what a pipeline and the gate leave behind; the gate's report. It would become
+        version `number`. changes: to the gate record, before it is sealed.
+        """
+        model, report = self.folder / "models/model", self.folder / REPORTS / "gate-model.json"
+        predictions = self.folder / "reports/predictions.csv"
+        for folder in (model, report.parent):
+            folder.mkdir(parents=True, exist_ok=True)
+        (model / "MLmodel").write_text(f"flavors: {{}}\nversion: {number}\n")
+        predictions.write_text(f"id,bought,score\n1,1,0.{number}\n")
+        rows = [{"request": {"x": x}, "expected": x + number} for x in (0.5, 1.0, 2.5)]
+        lines = "".join(json.dumps(row) + "\n" for row in rows)
+        (self.folder / "reports/examples.jsonl").write_text(lines)
+        record = {
+            "verdict": "pass",
+            "blocked": False,
+            "commit": f"{number:040x}",
+            "data_digest": digest.of_bytes(b"data"),
+            "candidate": {
+                "model_digest": digest.of_folder(model),
+                "predictions_digest": digest.of_file(predictions),
+            },
+            "baseline": {"version": baseline, "source": "logged"} if baseline else None,
+            **changes,
+        }
+        results = [{"metric": "roc-auc", "slice": None, "candidate": 0.7}]
+        body = {"error": None, "results": results, "record": records.seal(record)}
+        report.write_text(json.dumps(body))
+        return report
+
+    def register(self, author: str = "ada") -> RegistrationReport:
+        reports = self.folder / REPORTS
+        return register_candidate(self.config, reports, self.registry, self.context, author)
+
+    def release(self, number: int) -> str:
+        """Id of the newest release of version `number`."""
+        releases = Ledger(self.registry).releases()
+        return [release.id for release in releases if release.model_version == str(number)][-1]
+
+    def mover(self, environment: str) -> Mover:
+        return Mover.open(self.config, self.context, environment)
+
+    def promote(self, number: int, environment: str, approver: str = "grace") -> MoveReport:
+        return self.mover(environment).promote(self.release(number), approver, "newer")
+
+    def ship(self, number: int) -> None:
+        """Promote a version all the way."""
+        for environment in self.config.environments:
+            report = self.promote(number, environment)
+            assert not report.blocked, report.to_dict()
+
+    def fault(self, number: int, what: str) -> None:
+        (self.folder / f"fault-{number}").write_text(what)
+
+    def serves(self, environment: str) -> str | None:
+        """Version that answers there, by what it says of itself."""
+        deploy = self.config.environments[environment].deploy
+        url = deploy.url or f"http://127.0.0.1:{deploy.port}"
+        try:
+            with urlopen(f"{url}/health", timeout=5) as answer:  # noqa: S310
+                said: Mapping[str, str] = json.load(answer)
+        except OSError:
+            return None
+        return said["model_version"]
+
+    def champion(self) -> str | None:
+        version = self.registry.champion()
+        return None if version is None else version.version
+
+    def moves(self, environment: str) -> list[Event]:
+        events = Ledger(self.registry).events()
+        return [e for e in events if e.environment == environment]
+
+    def close(self) -> None:
+        """End every server that deploy.py started."""
+        for file in self.folder.glob("*.pid"):
+            with suppress(ProcessLookupError):
+                os.kill(int(file.read_text()), signal.SIGKILL)
+
+
+def command_config(soak: float = 0) -> str:
+    return CONFIG.format(
+        python=sys.executable, staging=free_port(), production=free_port(), soak=soak
+    )
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def copy_database(source: Path, target: Path) -> None:
+    """The registry as it stands in one shop, for another: its artifacts stay where they are."""
+    shutil.copyfile(source / "mlflow.db", target / "mlflow.db")

@@ -1,0 +1,97 @@
+"""What may become a version, and what may not."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import pytest
+
+from shop import Shop
+from tidegate.errors import DataError
+from tidegate.registry import PREDICTIONS_ARTIFACT
+from tidegate.release.ledger import Ledger
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # MLflow's own
+
+
+def versions(shop: Shop) -> int:
+    return len(shop.registry.client.search_model_versions("name = 'shop'"))
+
+
+def test_register__version_alias_and_release_carry_what_was_judged(shop: Shop) -> None:
+    record = json.loads(shop.candidate(4, baseline="1").read_text())["record"]
+    report = shop.register(author="ada")
+    version = shop.registry.challenger()
+    assert report.release is not None
+    assert version is not None
+    assert report.version.version == version.version == "4"
+    (release,) = [r for r in Ledger(shop.registry).releases() if r.model_version == "4"]
+    assert release == report.release
+    assert release.id.startswith("v4-")
+    assert (release.author, release.commit) == ("ada", f"{4:040x}")
+    assert release.record_digest == record["digest"] == version.tags["tidegate.record-digest"]
+    logged = shop.registry.download(version, PREDICTIONS_ARTIFACT, shop.folder)
+    assert logged.read_bytes() == (shop.folder / "reports/predictions.csv").read_bytes()
+    assert shop.champion() is None
+
+
+def blocked(shop: Shop) -> None:
+    shop.candidate(4, verdict="fail", blocked=True)
+
+
+def edited(shop: Shop) -> None:
+    report = shop.candidate(4, verdict="fail", blocked=True)
+    report.write_text(report.read_text().replace('"blocked": true', '"blocked": false'))
+
+
+def other_predictions(shop: Shop) -> None:
+    shop.candidate(4)
+    (shop.folder / "reports/predictions.csv").write_text("id,bought,score\n1,1,0.99\n")
+
+
+def other_model(shop: Shop) -> None:
+    shop.candidate(4)
+    (shop.folder / "models/model/weights").write_text("better ones")
+
+
+def no_predictions(shop: Shop) -> None:
+    shop.candidate(4)
+    (shop.folder / "reports/predictions.csv").unlink()
+
+
+def no_examples(shop: Shop) -> None:
+    shop.candidate(4)
+    (shop.folder / "reports/examples.jsonl").unlink()
+
+
+def undecided(shop: Shop) -> None:
+    report = shop.candidate(4)
+    report.write_text(json.dumps({"error": {"what": "no baseline"}, "verdict": None}))
+
+
+def no_verdict(shop: Shop) -> None:
+    shop.candidate(4).unlink()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (blocked, "did not let this model through"),
+        (edited, "changed after it was written"),
+        (other_predictions, "no longer those that the gate judged"),
+        (other_model, "no longer those that the gate judged"),
+        (no_predictions, "no predictions table"),
+        (no_examples, "no examples"),
+        (undecided, "no verdict of the gate"),
+        (no_verdict, "no verdict of the gate"),
+    ],
+)
+def test_register__refuses_what_the_gate_did_not_let_through(
+    shop: Shop, spoil: Callable[[Shop], None], said: str
+) -> None:
+    before = versions(shop)
+    spoil(shop)
+    with pytest.raises(DataError, match=said):
+        shop.register()
+    assert versions(shop) == before
