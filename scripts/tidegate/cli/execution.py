@@ -49,15 +49,14 @@ def execute(verb: str, arguments: argparse.Namespace, context: Context) -> int:
         service = getattr(config, "service", None)
         report: Report = module.run(arguments, config, context)
         body = decided(verb, report)
+        texts = _texts(verb, body)
         code = 2 if report.verdict is None else 1 if report.blocked else 0
-    except TidegateError as error:
-        print(f"tidegate {verb}: {error}", file=sys.stderr)
-        body, code = undecided(verb, error, service), 2
-    except Exception as error:  # the one place where the unexpected ends
-        unexpected = _unexpected(error, folder, verb)
-        print(f"tidegate {verb}: {unexpected}", file=sys.stderr)
-        body, code = undecided(verb, unexpected, service), 2
-    return _deliver(verb, body, code, folder, arguments, context)
+    except Exception as error:  # the one place where errors end, the unexpected ones too
+        known = error if isinstance(error, TidegateError) else _unexpected(error, folder, verb)
+        print(f"tidegate {verb}: {known}", file=sys.stderr)
+        body, code = undecided(verb, known, service), 2
+        texts = _texts(verb, body)
+    return _deliver(verb, body, texts, code, folder, arguments, context)
 
 
 def decided(verb: str, report: Report) -> dict[str, Any]:
@@ -97,18 +96,24 @@ def _unexpected(error: Exception, folder: Path, verb: str) -> TidegateError:
     )
 
 
+def _texts(verb: str, report: dict[str, Any]) -> tuple[str, str]:
+    """A report for machines and for people. Raises ValueError for NaN, which JSON does not know."""
+    from tidegate.report import markdown
+
+    document = json.dumps(report, indent=2, allow_nan=False) + "\n"
+    return document, markdown.render_verb(verb, report)
+
+
 def _deliver(
     verb: str,
     report: dict[str, Any],
+    texts: tuple[str, str],
     code: int,
     folder: Path,
     arguments: argparse.Namespace,
     context: Context,
 ) -> int:
-    from tidegate.report import markdown, terminal
-
-    document = json.dumps(report, indent=2, allow_nan=False) + "\n"
-    text = markdown.render_verb(verb, report)
+    document, text = texts
     try:
         write_atomically(folder / f"{verb}.json", document)
         write_atomically(folder / f"{verb}.md", text)
@@ -119,6 +124,8 @@ def _deliver(
     if arguments.json:
         sys.stdout.write(document)
     elif report["error"] is None:
+        from tidegate.report import terminal
+
         terminal.show(text)
     if context.environ.get("GITHUB_ACTIONS") == "true":
         from tidegate.github import runner
