@@ -115,3 +115,21 @@ def test_write_atomically__interrupted__leaves_what_was_there(monkeypatch):
         write_atomically(path, "two")
     assert path.read_text() == "one"
     assert list(Path().iterdir()) == [path]
+
+
+def test_execute__report_with_nan__exits_2_with_a_report_that_says_so(monkeypatch, capsys):
+    class NotANumber:
+        load_config = staticmethod(lambda arguments: None)
+
+        @staticmethod
+        def run(*_):
+            return NotANumber
+
+        verdict, blocked = "pass", False
+        to_dict = staticmethod(lambda: {"service": "shop", "checks": [float("nan")]})
+
+    monkeypatch.setattr(cli.execution, "verb_module", lambda verb: NotANumber)
+    assert main(["doctor"]) == 2
+    report = json.loads(Path("reports/tidegate/doctor.json").read_text())
+    assert (report["verdict"], report["blocked"]) == (None, True)
+    assert "not JSON compliant" in capsys.readouterr().err
