@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
+
 
 class TidegateError(Exception):
     """Something that kept a command from deciding (exit code 2, never a verdict).
@@ -46,3 +49,9 @@ class DeployError(TidegateError):
 
 class GitHubError(TidegateError):
     """GitHub's API refused, or could not be reached."""
+
+
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """`; did you mean ...?` for a message, or nothing where no known name is near."""
+    nearest = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
+    return f"; did you mean {nearest[0]!r}?" if nearest else ""

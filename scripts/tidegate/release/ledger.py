@@ -8,8 +8,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from tidegate.config import suggestion
-from tidegate.errors import DeployError
+from tidegate.errors import DeployError, suggestion
 from tidegate.registry import Registry
 from tidegate.release.release import Release
 

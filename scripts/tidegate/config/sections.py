@@ -1,25 +1,22 @@
-"""The typed config of a service: the only reader of tidegate.yaml."""
+"""The sections of tidegate.yaml as types: what each key is, its default, what it means."""
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-import yaml
 from pydantic import (
     AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
-    ValidationError,
     model_validator,
 )
 
 from tidegate import digest
-from tidegate.errors import ConfigError
+from tidegate.errors import ConfigError, suggestion
 
 # Kept here, not beside the metrics' code: reading a config must not import numpy.
 METRICS: Mapping[str, tuple[str, ...]] = {
@@ -345,207 +342,3 @@ class Config(_Section):
             where=str(self.path),
             remedy=f"add {section}: to the config; docs/config.md shows one",
         )
-
-
-def load(path: Path) -> Config:
-    """Read and check a config.
-
-    Raises ConfigError, which names every mistake with its file and line.
-    """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise ConfigError(
-            "there is no config here",
-            where=str(path),
-            remedy="run the command in the service's folder, or pass --config PATH",
-        ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"the config cannot be read: {error}", where=str(path)) from None
-    try:
-        tree = yaml.compose(text, Loader=yaml.SafeLoader)
-        values = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f":{mark.line + 1}" if mark else ""
-        problem = getattr(error, "problem", None) or str(error).splitlines()[0]
-        raise ConfigError(
-            f"this is not valid YAML: {problem}",
-            where=f"{path}{line}",
-            remedy="mend the syntax; an editor with the JSON Schema shows where",
-        ) from None
-    if not isinstance(values, dict) or tree is None:
-        raise ConfigError(
-            "the config is empty, or not a mapping",
-            where=str(path),
-            remedy="start from the example in docs/config.md",
-        )
-    _refuse_repeated_keys(tree, path)
-    values.setdefault("service", path.resolve().parent.name.lower())
-    values.setdefault("model", values["service"])
-    try:
-        config = Config.model_validate(values)
-    except ValidationError as error:
-        raise _explain(error, tree, path) from None
-    config._path = path
-    _check_relations(config, tree)
-    return config
-
-
-def _check_relations(config: Config, tree: yaml.Node) -> None:
-    """Hold the sections to one another: what no single field can see."""
-    if config.gate is not None:
-        known = METRICS[config.task]
-        for section, metrics in (
-            ("metrics", config.gate.metrics),
-            ("slice-metrics", config.gate.slice_metrics),
-        ):
-            for name in metrics:
-                _known_name(config, tree, ("gate", section, name), name, known, "metric")
-                if (
-                    name in PROBABILITY_METRICS
-                    and config.evaluation is not None
-                    and config.evaluation.score is None
-                ):
-                    raise ConfigError(
-                        f"{name} needs a probability, and evaluation names no score column",
-                        where=_where(config.path, tree, ("gate", section, name)),
-                        remedy="set evaluation.score, or take the metric out",
-                    )
-        if config.gate.slice_metrics and config.evaluation and not config.evaluation.slices:
-            raise ConfigError(
-                "slice-metrics have no slices to judge",
-                where=_where(config.path, tree, ("gate", "slice-metrics")),
-                remedy="name columns in evaluation.slices, or take slice-metrics out",
-            )
-        for name in config.gate.budgets:
-            _known_name(config, tree, ("gate", "budgets", name), name, BUDGETS, "budget")
-    for name, environment in config.environments.items():
-        seen = [name]
-        after = environment.after
-        while after is not None:
-            place = ("environments", name, "after")
-            _known_name(config, tree, place, after, tuple(config.environments), "environment")
-            if after in seen:
-                raise ConfigError(
-                    f"environments wait for each other: {' after '.join([*seen, after])}",
-                    where=_where(config.path, tree, place),
-                    remedy="the environments are an ordered path; the first one has no after",
-                )
-            seen.append(after)
-            after = config.environments[after].after
-
-
-def _known_name(
-    config: Config,
-    tree: yaml.Node,
-    place: tuple[str, ...],
-    name: str,
-    known: tuple[str, ...],
-    kind: str,
-) -> None:
-    if name not in known:
-        raise ConfigError(
-            f"{name!r} is no known {kind}" + suggestion(name, known),
-            where=_where(config.path, tree, place),
-            remedy=f"known: {', '.join(known)}",
-        )
-
-
-def _explain(error: ValidationError, tree: yaml.Node, path: Path) -> ConfigError:
-    problems = []
-    for item in error.errors():
-        place = item["loc"]
-        name = ".".join(str(part) for part in place)
-        if item["type"] == "extra_forbidden":
-            known = _known_keys(place[:-1])
-            problem = f"unknown key {place[-1]!r}" + suggestion(str(place[-1]), known)
-            if place[:-1]:
-                problem += f" (in {'.'.join(str(part) for part in place[:-1])})"
-        elif item["type"] == "missing":
-            problem = f"{name} is missing"
-        else:
-            reason = item["msg"].removeprefix("Value error, ")
-            problem = f"{name}: {reason[:1].lower()}{reason[1:]}"
-            if item["type"] not in {"value_error", "model_type"}:
-                problem += f" (it is {item['input']!r})"
-        problems.append((_where(path, tree, place), problem))
-    first_where, first = problems[0]
-    more = "".join(f"\n{where}: {problem}" for where, problem in problems[1:])
-    return ConfigError(
-        first + more, where=first_where, remedy="docs/config.md lists every key with its type"
-    )
-
-
-def _known_keys(place: tuple[int | str, ...]) -> list[str]:
-    """The keys that the section at `place` knows."""
-    section: Any = Config
-    for part in place:
-        if isinstance(section, type) and issubclass(section, BaseModel):
-            fields = {field.alias or name: field for name, field in section.model_fields.items()}
-            if part not in fields:
-                return []
-            section = _section_type(fields[str(part)].annotation)
-    if isinstance(section, type) and issubclass(section, BaseModel):
-        return [field.alias or name for name, field in section.model_fields.items()]
-    return []
-
-
-def _section_type(annotation: Any) -> Any:
-    """The section inside `X | None` or `dict[str, X]`."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    for argument in getattr(annotation, "__args__", ()):
-        inner = _section_type(argument)
-        if inner is not None:
-            return inner
-    return None
-
-
-def suggestion(name: str, known: Any) -> str:
-    nearest = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
-    return f"; did you mean {nearest[0]!r}?" if nearest else ""
-
-
-def _where(path: Path, tree: yaml.Node | None, place: tuple[int | str, ...]) -> str:
-    """`file:line` of the deepest part of `place` that the YAML has."""
-    node, line = tree, 1
-    for part in place:
-        if not isinstance(node, yaml.MappingNode):
-            break
-        for key, value in node.value:
-            if key.value == str(part):
-                node, line = value, key.start_mark.line + 1
-                break
-        else:
-            break
-    return f"{path}:{line}"
-
-
-def line_of(config: Config, *place: str) -> int:
-    """Line of a key of the config's file, for messages that point at it."""
-    tree = yaml.compose(config.path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
-    return int(_where(config.path, tree, place).rsplit(":", 1)[1])
-
-
-def _refuse_repeated_keys(node: yaml.Node, path: Path) -> None:
-    for mapping in _mappings(node):
-        seen: set[str] = set()
-        for key, _ in mapping.value:
-            if key.value in seen:
-                raise ConfigError(
-                    f"the key {key.value!r} stands here twice",
-                    where=f"{path}:{key.start_mark.line + 1}",
-                    remedy="keep one of them",
-                )
-            seen.add(key.value)
-
-
-def _mappings(node: yaml.Node) -> Iterator[yaml.MappingNode]:
-    if isinstance(node, yaml.MappingNode):
-        yield node
-        for _, value in node.value:
-            yield from _mappings(value)
-    elif isinstance(node, yaml.SequenceNode):
-        for value in node.value:
-            yield from _mappings(value)

@@ -1,0 +1,32 @@
+"""The typed config of a service: the only reader of tidegate.yaml."""
+
+from tidegate.config.reading import line_of, load
+from tidegate.config.sections import (
+    BUDGETS,
+    METRICS,
+    Bound,
+    Config,
+    Dataset,
+    Deploy,
+    Environment,
+    Evaluation,
+    Gate,
+    Image,
+    Serving,
+)
+
+__all__ = [
+    "BUDGETS",
+    "METRICS",
+    "Bound",
+    "Config",
+    "Dataset",
+    "Deploy",
+    "Environment",
+    "Evaluation",
+    "Gate",
+    "Image",
+    "Serving",
+    "line_of",
+    "load",
+]
