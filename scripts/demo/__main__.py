@@ -112,8 +112,9 @@ def farewell(docker: bool) -> str:
         "Try next:",
         f"  cd {HOME}/flight-delay && export PATH={ROOT}/.venv/bin:$PATH",
         f"  export MLFLOW_TRACKING_URI=sqlite:///{HOME}/mlflow/mlflow.db",
-        "  tidegate status                what ran where, since when, and who let it",
-        "  git switch new-feed && uv run dvc checkout && make pr     the blocked change, by hand",
+        "  tidegate status    what ran where, since when, and who let it (nothing runs any more)",
+        "  git switch new-feed && uv run dvc checkout data/flights.dvc && make pr",
+        "                     the blocked change, by hand",
     ]
     if not docker:
         lines.append("  make docker-engine && make demo     the same with images and containers")

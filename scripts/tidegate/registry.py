@@ -235,6 +235,10 @@ class Registry:
         )
 
 
+def version_in_words(version: str | None) -> str:
+    return "no version" if version is None else f"version {version}"
+
+
 def _client(tracking_uri: str) -> MlflowClient:
     for name, value in _DEFAULTS.items():
         os.environ.setdefault(name, value)

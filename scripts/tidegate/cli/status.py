@@ -9,33 +9,10 @@ example:
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
 
 from tidegate.config import Config
 from tidegate.context import Context
-from tidegate.release.promotion import status
-from tidegate.verdict import Verdict
-
-
-@dataclass(frozen=True)
-class StatusReport:
-    """The environments and the ledger."""
-
-    service: str
-    state: Mapping[str, Any]
-
-    @property
-    def verdict(self) -> Verdict:
-        return Verdict.FAIL if self.blocked else Verdict.PASS
-
-    @property
-    def blocked(self) -> bool:
-        return any(environment["drift"] for environment in self.state["environments"])
-
-    def to_dict(self) -> dict[str, Any]:
-        return {"service": self.service, **self.state}
+from tidegate.release.status import StatusReport, status
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,4 +20,4 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, config: Config, context: Context) -> StatusReport:
-    return StatusReport(config.service, status(config, context, arguments.environment))
+    return status(config, context, arguments.environment)

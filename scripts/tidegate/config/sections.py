@@ -336,6 +336,10 @@ class Config(_Section):
             )
         return self.environments[name]
 
+    def is_last(self, environment: str) -> bool:
+        """Whether the path of environments ends there: what it runs is the champion."""
+        return all(other.after != environment for other in self.environments.values())
+
     def _missing(self, section: str) -> ConfigError:
         return ConfigError(
             f"the section {section!r} is missing, and this command needs it",

@@ -32,6 +32,11 @@ class Event:
     run_url: str | None = None
     seconds: float | None = None
 
+    @property
+    def in_words(self) -> str:
+        """Who did it and why."""
+        return f"{self.kind} by {self.actor}" + (f": {self.reason}" if self.reason else "")
+
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
 
@@ -96,6 +101,12 @@ class Ledger:
 def moves(events: Sequence[Event], environment: str) -> list[Event]:
     """What an environment took, oldest first."""
     return [e for e in events if e.environment == environment and e.kind in MOVES]
+
+
+def last_release(events: Sequence[Event], environment: str) -> str | None:
+    """Id of the release that an environment runs, by the ledger."""
+    there = moves(events, environment)
+    return there[-1].release if there else None
 
 
 def holds(events: Sequence[Event], environment: str) -> Event | None:

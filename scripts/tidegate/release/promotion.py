@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -13,11 +13,16 @@ from typing import Any
 
 from tidegate.config import Config
 from tidegate.context import Context
-from tidegate.errors import ConfigError, DeployError, GitHubError, RegistryError, TidegateError
+from tidegate.errors import DeployError, GitHubError, TidegateError
 from tidegate.gate import record as records
-from tidegate.registry import EXAMPLES_ARTIFACT, GATE_REPORT_ARTIFACT, Registry
+from tidegate.registry import (
+    EXAMPLES_ARTIFACT,
+    GATE_REPORT_ARTIFACT,
+    Registry,
+    version_in_words,
+)
 from tidegate.release.deployers import Deployer, deployer_for
-from tidegate.release.ledger import Event, Ledger, holds, moves
+from tidegate.release.ledger import Event, Ledger, holds, last_release, moves
 from tidegate.release.release import Release
 from tidegate.release.serving import Example, connect, read_examples
 from tidegate.verdict import Verdict
@@ -137,7 +142,7 @@ class Mover:
     def hold(self, *, release: bool, reason: str | None) -> MoveReport:
         """Keep the environment from promotions, or let it take them again."""
         events = self.ledger.events()
-        now = _last(moves(events, self.environment))
+        now = last_release(events, self.environment)
         event = self._event("unhold" if release else "hold", None, now, None, reason, None)
         self.ledger.record(event)
         said = "takes promotions again" if release else "takes no promotion until it is released"
@@ -154,7 +159,7 @@ class Mover:
         checks: Callable[[Release, Sequence[Event]], Iterator[str]],
     ) -> MoveReport:
         started = time.monotonic()
-        before = _last(moves(events, self.environment))
+        before = last_release(events, self.environment)
         report = MoveReport(self.config.service, self.environment, before, before)
         approved_by: list[str] = []
 
@@ -168,7 +173,7 @@ class Mover:
 
         if not _run(report, "preflight", preflight, Refused):
             return report
-        deployer = self.deployer()
+        deployer = deployer_for(self.config, self.environment, self.registry, self.context.environ)
         with TemporaryDirectory() as folder:
             examples = self._examples(release, Path(folder))
 
@@ -198,7 +203,7 @@ class Mover:
         event = self._event(kind, release, before, who, reason, time.monotonic() - started)
 
         def record() -> str:
-            if self.decides_champion():
+            if self.config.is_last(self.environment):
                 self.registry.set_alias(self.registry.champion_alias, release.model_version)
             report.after, report.event = release.id, event
             there = moves(events, self.environment)
@@ -217,7 +222,7 @@ class Mover:
         held = holds(events, self.environment)
         if held is not None:
             raise Refused(
-                f"{self.environment} is on hold since {held.at} ({_held(held)}); "
+                f"{self.environment} is on hold since {held.at} ({held.in_words}); "
                 f"`tidegate hold --release --environment {self.environment}` lets it go"
             )
         previous = self.config.need_environment(self.environment).after
@@ -236,14 +241,14 @@ class Mover:
             raise Refused("the gate record is not the one that the release was made with")
         if record["blocked"]:
             raise Refused(f"the gate did not let it through: {record['verdict']}")
-        if self.decides_champion():
+        if self.config.is_last(self.environment):
             judged_against = (record["baseline"] or {}).get("version")
             champion = self.registry.champion()
             now = None if champion is None else champion.version
             if now not in {judged_against, release.model_version}:
                 raise Refused(
-                    f"the gate compared with {_version(judged_against)}, and the champion is now "
-                    f"{_version(now)}: judge it again by a new release"
+                    f"the gate compared with {version_in_words(judged_against)}, and the champion "
+                    f"is now {version_in_words(now)}: judge it again by a new release"
                 )
         return f"gate record {release.record_digest[7:17]} says {record['verdict']}"
 
@@ -278,14 +283,16 @@ class Mover:
             except GitHubError as error:
                 raise Refused(str(error)) from None
         who = approver or self.context.environ.get("GITHUB_ACTOR")
-        may = ", ".join(environment.approvers)
-        if not who:
-            raise Refused(f"nobody approved it; {may} may (--approver)")
         # GitHub's logins are the same in any case, so Ada is not another person than ada.
-        if who.lower() not in {login.lower() for login in environment.approvers}:
-            raise Refused(f"{who} may not approve for {self.environment}; {may} may")
-        if who.lower() == release.author.lower():
-            raise Refused(f"{who} made this change and cannot approve it; another of {may} may")
+        author = release.author.lower()
+        others = [login for login in environment.approvers if login.lower() != author]
+        may = f"{' or '.join(others) or 'nobody of the approvers'} may"
+        if not who:
+            raise Refused(f"nobody approved it; {may} (--approver)")
+        if who.lower() == author:
+            raise Refused(f"{who} made this change and cannot approve it; {may}")
+        if who.lower() not in {login.lower() for login in others}:
+            raise Refused(f"{who} may not approve for {self.environment}; {may}")
         return who
 
     def _verify(self, url: str, release: Release, examples: Sequence[Example]) -> None:
@@ -314,13 +321,6 @@ class Mover:
 
         _run(report, "put back", put_back, TidegateError)
 
-    def deployer(self) -> Deployer:
-        return deployer_for(self.config, self.environment, self.registry, self.context.environ)
-
-    def decides_champion(self) -> bool:
-        """The champion is what the last environment of the path runs."""
-        return all(other.after != self.environment for other in self.config.environments.values())
-
     def _event(
         self,
         kind: str,
@@ -345,51 +345,6 @@ class Mover:
         )
 
 
-def status(config: Config, context: Context, only: str | None = None) -> Mapping[str, Any]:
-    """What runs where since when, and what drifted from the ledger."""
-    if only is not None:
-        config.need_environment(only)
-    registry = Registry.open(config, context)
-    events = Ledger(registry).events()
-    versions = {release.id: release.model_version for release in Ledger(registry).releases()}
-    environments = []
-    for name in [only] if only else config.environments:
-        there = moves(events, name)
-        held = holds(events, name)
-        mover = Mover(config, context, registry, Ledger(registry), name)
-        environments.append(
-            {
-                "name": name,
-                "release": there[-1].release if there else None,
-                "since": there[-1].at if there else None,
-                "event": there[-1].to_dict() if there else None,
-                "hold": None if held is None else _held(held),
-                "drift": list(_drift(mover, _last(there), versions)),
-            }
-        )
-    return {"environments": environments, "ledger": [event.to_dict() for event in events]}
-
-
-def _drift(mover: Mover, release: str | None, versions: Mapping[str, str]) -> Iterator[str]:
-    if mover.decides_champion():
-        champion = mover.registry.champion()
-        expected = versions.get(release or "")
-        if (None if champion is None else champion.version) != expected:
-            yield (
-                f"the champion is {_version(champion.version if champion else None)}, the ledger "
-                f"says {_version(expected)}"
-            )
-    try:
-        running = mover.deployer().running()
-    except (ConfigError, RegistryError):
-        raise
-    except TidegateError as error:
-        yield f"what runs cannot be seen: {error.what}"
-        return
-    if running != release:
-        yield f"{running or 'nothing'} runs, the ledger says {release or 'nothing'}"
-
-
 def _run(
     report: MoveReport,
     name: str,
@@ -404,15 +359,3 @@ def _run(
         verdict, detail = Verdict.FAIL, str(error)
     report.steps.append(Step(name, verdict, time.monotonic() - started, detail))
     return verdict is Verdict.PASS
-
-
-def _last(events: Sequence[Event]) -> str | None:
-    return events[-1].release if events else None
-
-
-def _held(event: Event) -> str:
-    return f"{event.kind} by {event.actor}" + (f": {event.reason}" if event.reason else "")
-
-
-def _version(version: str | None) -> str:
-    return "no version" if version is None else f"version {version}"

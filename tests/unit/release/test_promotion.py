@@ -11,7 +11,8 @@ from shop import Shop
 from tidegate.errors import ConfigError, DeployError
 from tidegate.registry import GATE_REPORT_ARTIFACT
 from tidegate.release.ledger import Ledger
-from tidegate.release.promotion import MoveReport, status
+from tidegate.release.promotion import MoveReport
+from tidegate.release.status import status
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # MLflow's own
 
@@ -75,7 +76,7 @@ def test_promote__cut_off_before_the_ledger_ends_in_the_same_place(shop: Shop) -
     release = Ledger(shop.registry).release(shop.release(2))
     shop.mover("production").deployer().deploy(release, lambda _: None)
     shop.registry.set_alias("champion", "2")
-    assert status(shop.config, shop.context, "production")["environments"][0]["drift"]
+    assert status(shop.config, shop.context, "production").environments[0]["drift"]
     assert not shop.promote(2, "production").blocked
     assert [event.release for event in shop.moves("production")] == [
         shop.release(1),
@@ -191,7 +192,7 @@ def test_promote__a_first_release_that_is_wrong_cannot_be_put_back_and_says_so(
     assert steps(report)["put back"] == "fail"
     assert f"{shop.release(1)} still runs there" in report.steps[-1].detail
     assert shop.moves("staging") == []
-    (environment,) = status(shop.config, shop.context, "staging")["environments"]
+    (environment,) = status(shop.config, shop.context, "staging").environments
     assert environment["drift"] == [f"{shop.release(1)} runs, the ledger says nothing"]
 
 
@@ -288,7 +289,7 @@ def test_status__says_what_runs_where_and_sees_drift(shop: Shop) -> None:
     shop.ship(1)
     shop.mover("staging").hold(release=False, reason=None)
     state = status(shop.config, shop.context)
-    staging, production = state["environments"]
+    staging, production = state.environments
     assert (staging["name"], staging["release"], staging["hold"]) == (
         "staging",
         shop.release(1),
@@ -296,7 +297,7 @@ def test_status__says_what_runs_where_and_sees_drift(shop: Shop) -> None:
     )
     assert production["release"] == shop.release(1)
     assert (staging["drift"], production["drift"]) == ([], [])
-    assert [event["kind"] for event in state["ledger"]] == [
+    assert [event["kind"] for event in state.ledger] == [
         *["release"] * 3,
         "promotion",
         "promotion",
@@ -304,9 +305,9 @@ def test_status__says_what_runs_where_and_sees_drift(shop: Shop) -> None:
     ]
 
     shop.registry.set_alias("champion", "3")
-    (production,) = status(shop.config, shop.context, "production")["environments"]
+    (production,) = status(shop.config, shop.context, "production").environments
     assert production["drift"] == ["the champion is version 3, the ledger says version 1"]
     shop.registry.set_alias("champion", "1")
     shop.close()
-    drift = [e["drift"] for e in status(shop.config, shop.context)["environments"]]
+    drift = [e["drift"] for e in status(shop.config, shop.context).environments]
     assert drift == [[f"nothing runs, the ledger says {shop.release(1)}"]] * 2
