@@ -46,6 +46,35 @@ environments:
     deploy: {{kind: command, run: {python} deploy.py, url: "http://127.0.0.1:{production}"}}
 """
 
+# CONFIG for a Docker engine. The service's name is its containers' name.
+DOCKER_CONFIG = """\
+service: {service}
+model: shop
+evaluation: {{predictions: reports/predictions.csv, key: id, label: bought, score: score}}
+gate:
+  metrics: {{roc-auc: {{min: 0.5}}}}
+  budgets: {{latency-p95-ms: 1000, image-size-mb: 5000, memory-mb: 500}}
+serving: {{startup-seconds: 20}}
+image: {{repository: {repository}, push: {push}}}
+environments:
+  staging:
+    deploy: {{kind: docker, port: {staging}}}
+  production:
+    after: staging
+    deploy: {{kind: docker, port: {production}}}
+"""
+
+DOCKERFILE = """\
+FROM tidegate.local/python:3
+ARG FAULT=
+ENV FAULT=$FAULT HOST=0.0.0.0 PYTHONUNBUFFERED=1
+WORKDIR /app
+COPY server.py ./
+COPY models/model models/model
+USER 10001
+CMD MODEL=$(sed -n 's/version: //p' models/model/MLmodel) exec python -S server.py 8080 "$FAULT"
+"""
+
 # What listens where is known by TIDEGATE_ENVIRONMENT.pid. FAULT-N makes version N misbehave.
 DEPLOY = """\
 import os, signal, subprocess, sys, time, urllib.request
@@ -80,14 +109,18 @@ for _ in range(400):
 """
 
 SERVER = """\
-import json, os, sys
+import json, os, signal, sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 port, fault = int(sys.argv[1]), "".join(sys.argv[2:])
 VERSION, RELEASE = os.environ["TIDEGATE_MODEL_VERSION"], os.environ["TIDEGATE_RELEASE"]
+MODEL = float(os.environ.get("MODEL", VERSION))
+if fault == "crashes":
+    sys.exit("the weights are damaged")
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    wbufsize = -1  # head and body at once: in two packets, the second waits for 40 ms
 
     def answer(self, status, body):
         content = json.dumps(body).encode()
@@ -104,11 +137,12 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self):
         length = int(self.headers["Content-Length"])
         if length > 1_000_000:
-            self.close_connection = True
+            while length > 0:
+                length -= len(self.rfile.read(min(length, 1_000_000)))
             return self.answer(413, {"detail": "too large"})
         try:
             rows = json.loads(self.rfile.read(length))["dataframe_records"]
-            values = [row["x"] + float(VERSION) for row in rows]
+            values = [row["x"] + MODEL for row in rows]
         except (ValueError, KeyError, TypeError) as error:
             return self.answer(400, {"detail": repr(error)})
         if fault == "wrong":
@@ -120,6 +154,7 @@ class Handler(BaseHTTPRequestHandler):
     def log_message(self, *_):
         pass
 
+signal.signal(signal.SIGTERM, lambda *_: os._exit(0))  # as PID 1 it would ignore it
 ThreadingHTTPServer((os.environ.get("HOST", "127.0.0.1"), port), Handler).serve_forever()
 """
 
@@ -247,6 +282,16 @@ class Shop:
 def command_config(soak: float = 0) -> str:
     return CONFIG.format(
         python=sys.executable, staging=free_port(), production=free_port(), soak=soak
+    )
+
+
+def docker_config(service: str, repository: str, *, push: bool = False) -> str:
+    return DOCKER_CONFIG.format(
+        service=service,
+        repository=repository,
+        push=str(push).lower(),
+        staging=free_port(),
+        production=free_port(),
     )
 
 

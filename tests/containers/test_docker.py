@@ -1,0 +1,264 @@
+"""Images and containers on a real engine: built, held to their promises, promoted, put back."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+import pytest
+
+from shop import DOCKERFILE, Shop, copy_database, docker_config
+from tidegate.cli.build_image import BuildReport
+from tidegate.errors import DeployError, ImageError
+from tidegate.release import image as images
+from tidegate.release.image_test import ImageReport, hold_image
+from tidegate.release.ledger import Ledger
+from tidegate.release.promotion import MoveReport
+from tidegate.release.registration import create_release
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+    from docker.models.containers import Container
+
+pytestmark = [
+    pytest.mark.docker,
+    pytest.mark.xdist_group("docker"),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # MLflow's own
+]
+
+BASE_IMAGE = "tidegate.local/python:3"
+REGISTRY = "127.0.0.1:5000"
+REPOSITORY = f"tidegate-test/{uuid4().hex[:8]}"
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[DockerClient]:
+    try:
+        client = images.connect()
+    except ImageError as error:
+        pytest.skip(error.what)
+    if not client.images.list(BASE_IMAGE):
+        pytest.skip(f"the engine has no {BASE_IMAGE}: make docker-engine")
+    yield client
+    client.close()
+
+
+@pytest.fixture(scope="module")
+def stocked(engine: DockerClient, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Versions 1 and 2, built and released; 2 was judged against 1."""
+    folder = tmp_path_factory.mktemp("stocked")
+    shop = dockerized(Shop.make(folder, docker_config("shop-stocked", REPOSITORY)))
+    shop.clock.at -= timedelta(days=1)
+    for number, baseline in ((1, None), (2, "1")):
+        shop.candidate(number, baseline)
+        shop.register()
+        build(shop, number)
+    yield folder
+    for image in engine.images.list(REPOSITORY):
+        engine.images.remove(image.id, force=True)
+
+
+@pytest.fixture
+def shop(engine: DockerClient, stocked: Path, tmp_path: Path) -> Iterator[Shop]:
+    copy_database(stocked, tmp_path)
+    service = f"shop-{uuid4().hex[:8]}"
+    yield dockerized(Shop.make(tmp_path, docker_config(service, REPOSITORY)))
+    for container in engine.containers.list(all=True, filters={"name": service}):
+        container.remove(force=True)
+
+
+def dockerized(shop: Shop) -> Shop:
+    (shop.folder / "Dockerfile").write_text(DOCKERFILE)
+    return shop
+
+
+def build(shop: Shop, number: int, fault: str = "") -> BuildReport:
+    """As `tidegate build-image --model-version NUMBER`, with a fault baked in."""
+    config, registry = shop.config, shop.registry
+    version = registry.version(str(number))
+    arguments = [f"FAULT={fault}"] if fault else []
+    image = images.build_image(config, version, registry, arguments, None, shop.environ)
+    return BuildReport(
+        image, create_release(config, version, image.reference, registry, shop.context)
+    )
+
+
+def held(shop: Shop, number: int) -> ImageReport:
+    release = Ledger(shop.registry).release(shop.release(number))
+    return hold_image(shop.config, release, shop.registry)
+
+
+def container(engine: DockerClient, shop: Shop, name: str) -> Container:
+    return engine.containers.get(f"{shop.config.service}-{name}")
+
+
+def names(engine: DockerClient, shop: Shop) -> set[str]:
+    service = shop.config.service
+    found = engine.containers.list(all=True, filters={"name": service})
+    return {str(item.name).removeprefix(service + "-") for item in found}
+
+
+def steps(report: MoveReport) -> dict[str, str]:
+    return {step.name: str(step.verdict) for step in report.steps}
+
+
+def test_build_image__holds_the_registered_model_not_the_one_that_lies_about(
+    shop: Shop, engine: DockerClient
+) -> None:
+    shop.candidate(7)  # a later training run has overwritten the folder
+    built = build(shop, 1)
+    assert built.image.size_mb > 0
+    assert built.release.image is not None
+    assert built.release.image.reference == built.image.id
+    assert built.release.image.digest is None
+    labels = engine.images.get(built.image.id).labels
+    assert labels == {**labels, **built.image.labels}
+    assert labels["io.tidegate.model-version"] == "1"
+    assert labels["io.tidegate.record-digest"] == built.release.record_digest
+    predictions = held(shop, 1).checks[2]
+    assert (predictions.name, str(predictions.verdict)) == ("predictions", "pass")
+
+
+def test_build_image__a_dockerfile_that_fails_is_an_error_with_its_last_lines(shop: Shop) -> None:
+    with (shop.folder / "Dockerfile").open("a") as dockerfile:
+        dockerfile.write("RUN echo no room left && exit 3\n")
+    with pytest.raises(ImageError, match="no room left"):
+        build(shop, 1)
+
+
+def test_test_image__a_good_image_keeps_every_promise(shop: Shop, engine: DockerClient) -> None:
+    report = held(shop, 1)
+    assert not report.blocked, report.to_dict()
+    assert {check.name for check in report.checks} >= {
+        "ready",
+        "identity",
+        "predictions",
+        "bad request: oversized",
+        "alive after bad requests",
+    }
+    assert 0 < report.latency["p50_ms"] <= report.latency["p95_ms"] <= report.latency["p99_ms"]
+    assert report.memory_mb > 1
+    budgets = {budget.name for budget in report.budgets}
+    assert budgets == {"latency-p95-ms", "image-size-mb", "memory-mb"}
+    assert names(engine, shop) == set()
+
+
+def test_test_image__over_a_budget_is_blocked(shop: Shop) -> None:
+    path = shop.folder / "tidegate.yaml"
+    path.write_text(path.read_text().replace("image-size-mb: 5000", "image-size-mb: 1"))
+    report = held(shop, 1)
+    assert report.blocked
+    assert [b.name for b in report.budgets if str(b.verdict) == "fail"] == ["image-size-mb"]
+
+
+def test_test_image__wrong_predictions_are_a_verdict_and_a_crash_is_an_error_with_the_log(
+    shop: Shop, engine: DockerClient
+) -> None:
+    build(shop, 1, "wrong")
+    report = held(shop, 1)
+    assert report.blocked
+    assert "greatest difference from the offline table 0.01" in report.checks[-1].detail
+    path = shop.folder / "tidegate.yaml"
+    path.write_text(path.read_text().replace("startup-seconds: 20", "startup-seconds: 2"))
+    build(shop, 1, "crashes")
+    with pytest.raises((DeployError, ImageError)) as caught:
+        held(shop, 1)
+    assert "the weights are damaged" in str(caught.value)
+    assert names(engine, shop) == set()
+
+
+def test_promote__to_containers_without_rights_and_back(shop: Shop, engine: DockerClient) -> None:
+    shop.ship(1)
+    shop.ship(2)
+    assert [shop.serves("staging"), shop.serves("production"), shop.champion()] == ["2"] * 3
+    running = container(engine, shop, "production")
+    assert running.attrs["HostConfig"]["ReadonlyRootfs"]
+    assert running.attrs["HostConfig"]["CapDrop"] == ["ALL"]
+    assert running.attrs["HostConfig"]["RestartPolicy"]["Name"] == "unless-stopped"
+    assert container(engine, shop, "production-previous").status == "exited"
+    assert "production-side" not in names(engine, shop)
+
+    for _ in range(2):
+        back = shop.mover("production").rollback(None, None, "errors since 03:00")
+        assert not back.blocked
+        assert (shop.serves("production"), shop.champion()) == ("1", "1")
+    assert [e.kind for e in shop.moves("production")] == ["promotion", "promotion", "rollback"]
+    assert shop.serves("staging") == "2"
+
+
+@pytest.mark.parametrize("fault", ["wrong", "another release"])
+def test_promote__a_wrong_image_never_takes_the_port(
+    shop: Shop, engine: DockerClient, fault: str
+) -> None:
+    shop.promote(1, "staging")
+    before = container(engine, shop, "staging").attrs
+    build(shop, 2, fault)
+    report = shop.promote(2, "staging")
+    assert steps(report) == {"preflight": "pass", "deploy": "fail", "put back": "pass"}
+    assert "never stopped" in report.steps[-1].detail
+    after = container(engine, shop, "staging").attrs
+    assert (after["Id"], after["State"]["StartedAt"]) == (
+        before["Id"],
+        before["State"]["StartedAt"],
+    )
+    assert shop.serves("staging") == "1"
+    assert names(engine, shop) == {"staging"}
+
+
+def test_promote__a_port_in_use_is_an_error_that_names_it(shop: Shop, engine: DockerClient) -> None:
+    port = shop.config.environments["staging"].deploy.port
+    assert port is not None
+    with socket.socket() as other:
+        other.bind(("0.0.0.0", port))  # noqa: S104 - what a container's port is published on
+        other.listen()
+        with pytest.raises(DeployError, match=f"port {port} is in use by something else"):
+            shop.promote(1, "staging")
+    assert names(engine, shop) == set()
+    assert shop.moves("staging") == []
+    assert not shop.promote(1, "staging").blocked
+
+
+def test_promote__cut_off_at_the_switch_ends_in_the_same_place(
+    shop: Shop, engine: DockerClient
+) -> None:
+    shop.promote(1, "staging")
+    # Killed when the old container was renamed and the new one not yet started:
+    container(engine, shop, "staging").rename(f"{shop.config.service}-staging-previous")
+    assert not shop.promote(2, "staging").blocked
+    assert shop.serves("staging") == "2"
+    # Killed when the new container was made and not started:
+    container(engine, shop, "staging").stop(timeout=0)
+    assert not shop.promote(2, "staging").blocked
+    assert shop.serves("staging") == "2"
+    assert [event.kind for event in shop.moves("staging")] == ["promotion"] * 2
+
+
+def test_promote__from_a_registry_goes_by_digest(shop: Shop, engine: DockerClient) -> None:
+    with socket.socket() as probe:
+        if probe.connect_ex(("127.0.0.1", 5000)) != 0:
+            pytest.skip(f"no registry at {REGISTRY}: make docker-engine")
+    repository = f"{REGISTRY}/{REPOSITORY}"
+    (shop.folder / "tidegate.yaml").write_text(
+        docker_config(shop.config.service, repository, push=True)
+    )
+    image = build(shop, 1).release.image
+    assert image is not None
+    assert image.digest is not None
+    assert image.reference == f"{repository}@{image.digest}"
+    for local in engine.images.list(repository):
+        engine.images.remove(local.id, force=True)  # as on another engine
+    assert not shop.promote(1, "staging").blocked
+    assert container(engine, shop, "staging").attrs["Config"]["Image"] == image.reference
+    engine.images.remove(image.reference, force=True)
+
+
+def test_promote__an_image_that_is_gone_is_an_error(shop: Shop, engine: DockerClient) -> None:
+    image = build(shop, 1, "gone").release.image
+    assert image is not None
+    engine.images.remove(image.reference, force=True)
+    with pytest.raises(DeployError, match="is not on this engine"):
+        shop.promote(1, "staging")
