@@ -10,6 +10,7 @@ import pytest
 from shop import Shop
 from tidegate.errors import ConfigError, DeployError
 from tidegate.registry import GATE_REPORT_ARTIFACT
+from tidegate.release.deployers import deployer_for
 from tidegate.release.ledger import Ledger
 from tidegate.release.promotion import MoveReport
 from tidegate.release.status import status
@@ -74,7 +75,8 @@ def test_promote__cut_off_before_the_ledger_ends_in_the_same_place(shop: Shop) -
     shop.promote(2, "staging")
     # What a run that was killed after the alias moved leaves behind:
     release = Ledger(shop.registry).release(shop.release(2))
-    shop.mover("production").deployer().deploy(release, lambda _: None)
+    deployer = deployer_for(shop.config, "production", shop.registry, shop.context.environ)
+    deployer.deploy(release, lambda _: None)
     shop.registry.set_alias("champion", "2")
     assert status(shop.config, shop.context, "production").environments[0]["drift"]
     assert not shop.promote(2, "production").blocked
