@@ -1,0 +1,168 @@
+"""The YAML held to the Python behind it: what an action says is what the tool does."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from local_github.act import CHECKOUT, REPLACED, ROOT, STAND_INS
+from tidegate.cli import VERBS, parser_for
+from tidegate.github.runner import OUTPUTS
+
+ACTIONS = sorted(
+    path.parent
+    for path in ROOT.glob("actions/*/action.yml")
+    if path.parent.name != "setup-tidegate"
+)
+WORKFLOWS = sorted(ROOT.glob(".github/workflows/ml-*.yml"))
+SERVICE_WORKFLOWS = sorted(ROOT.glob("examples/*/.github/workflows/*.yml"))
+PINNED = re.compile(r"[\w.-]+/[\w./-]+@[0-9a-f]{40}")
+# Not a flag of the tool: the client reads it from the environment, so it is on no command line.
+FROM_ENVIRONMENT = {"token": "GITHUB_TOKEN"}
+
+each_action = pytest.mark.parametrize("action", ACTIONS, ids=lambda path: path.name)
+each_workflow = pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.name)
+
+
+def load(path: Path) -> dict[Any, Any]:
+    tree = yaml.safe_load(path.read_text())
+    assert isinstance(tree, dict)
+    return tree
+
+
+def call(action: Path) -> dict[str, Any]:
+    """The one step of an action that runs something."""
+    steps = load(action / "action.yml")["runs"]["steps"]
+    (step,) = [step for step in steps if "run" in step]
+    assert isinstance(step, dict)
+    return step
+
+
+def verb_of(action: Path) -> str:
+    return str(call(action)["run"]).split()[1]
+
+
+def flags_of(verb: str) -> dict[str, argparse.Action]:
+    parser, _ = parser_for([verb])
+    (verbs,) = [a for a in parser._actions if isinstance(a, argparse._SubParsersAction)]
+    return {flag: a for a in verbs.choices[verb]._actions for flag in a.option_strings}
+
+
+def test_actions__each_one_the_issue_names_is_there() -> None:
+    assert {path.name for path in ACTIONS} == {
+        "build-image", "check-data", "comment-report", "gate-model", "promote-release",
+        "pull-data", "register-model", "reproduce-pipeline", "rollback-release", "test-image",
+    }  # fmt: skip
+
+
+@each_action
+def test_action__is_one_call_of_the_tool(action: Path) -> None:
+    words = str(call(action)["run"]).split()
+    assert words[0] == "tidegate"
+    assert words[1] in VERBS
+    assert all(re.fullmatch(r'--[a-z-]+="\$[A-Z_]+"', word) for word in words[2:])
+
+
+@each_action
+def test_action__every_input_reaches_a_flag_of_the_verb(action: Path) -> None:
+    step, flags = call(action), flags_of(verb_of(action))
+    passed = dict(re.findall(r'(--[a-z-]+)="\$([A-Z_]+)"', step["run"]))
+    for name in load(action / "action.yml")["inputs"]:
+        variable = FROM_ENVIRONMENT.get(name) or passed[f"--{name}"]
+        assert step["env"][variable] == f"${{{{ inputs.{name} }}}}"
+    assert set(passed) <= set(flags)
+    assert len(step["env"]) == len(load(action / "action.yml")["inputs"])
+
+
+@each_action
+def test_action__required_inputs_are_the_verbs_required_flags(action: Path) -> None:
+    flags = flags_of(verb_of(action))
+    for name, spec in load(action / "action.yml")["inputs"].items():
+        if name not in FROM_ENVIRONMENT:
+            assert spec.get("required", False) == flags[f"--{name}"].required
+
+
+@each_action
+def test_action__outputs_are_those_that_the_tool_sets(action: Path) -> None:
+    verb = verb_of(action)
+    declared = load(action / "action.yml")["outputs"]
+    known = {"verdict", "blocked", "report", *OUTPUTS.get(verb, {})}
+    assert set(declared) <= known
+    assert set(OUTPUTS.get(verb, {})) <= set(declared)
+    step_id = call(action)["id"]
+    for name, spec in declared.items():
+        assert spec["value"] == f"${{{{ steps.{step_id}.outputs.{name} }}}}"
+
+
+@each_action
+def test_action__inputs_are_described_and_defaults_are_strings(action: Path) -> None:
+    for spec in load(action / "action.yml")["inputs"].values():
+        assert spec["description"]
+        assert spec.get("required") is True or isinstance(spec["default"], str)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [*ROOT.glob("actions/*/action.yml"), *WORKFLOWS, *STAND_INS.glob("*/action.yml")],
+    ids=lambda path: f"{path.parent.name}/{path.name}",
+)
+def test_yaml__no_expression_in_a_shell(path: Path) -> None:
+    tree = load(path)
+    jobs = tree.get("jobs", {"": tree.get("runs", {})}).values()
+    for step in (step for job in jobs for step in job.get("steps", ())):
+        assert "${{" not in step.get("run", "")
+
+
+@each_workflow
+def test_workflow__grants_nothing_but_what_each_job_names_and_explains(workflow: Path) -> None:
+    tree, text = load(workflow), workflow.read_text()
+    assert tree["permissions"] == {}
+    for job in tree["jobs"].values():
+        assert job["timeout-minutes"]
+        for grant in job["permissions"]:
+            assert re.search(rf"{grant}: (read|write) # \w+", text)
+
+
+def steps_with_uses() -> list[tuple[str, dict[str, Any]]]:
+    found = []
+    for path in [*ROOT.glob("actions/*/action.yml"), *WORKFLOWS]:
+        tree = load(path)
+        jobs = tree.get("jobs", {"": tree.get("runs", {})}).values()
+        steps = (step for job in jobs for step in job.get("steps", ()) if "uses" in step)
+        found += [(path.relative_to(ROOT).as_posix(), step) for step in steps]
+    return found
+
+
+@pytest.mark.parametrize(("path", "step"), steps_with_uses(), ids=lambda x: str(x)[:60])
+def test_uses__our_own_by_dollar_and_others_by_commit(path: str, step: dict[str, Any]) -> None:
+    used, given = step["uses"], step.get("with", {})
+    if used.startswith("$/"):
+        inputs = load(ROOT / used.removeprefix("$/") / "action.yml").get("inputs") or {}
+        required = {name for name, spec in inputs.items() if spec.get("required")}
+        assert required <= set(given) <= set(inputs)
+        return
+    assert PINNED.fullmatch(used)
+    assert re.search(rf"{re.escape(used)} # v\d", (ROOT / path).read_text())
+    name = used.partition("@")[0]
+    if name != CHECKOUT:
+        stand_in = load(STAND_INS / REPLACED[name] / "action.yml")
+        assert set(given) <= set(stand_in["inputs"])
+
+
+@pytest.mark.parametrize("path", SERVICE_WORKFLOWS, ids=lambda path: path.name)
+def test_service_workflow__passes_only_what_the_reusable_workflow_takes(path: Path) -> None:
+    for job in load(path)["jobs"].values():
+        name = job["uses"].partition("@")[0].removeprefix("tidegate/tidegate/")
+        called = load(ROOT / name)
+        takes = called[True]["workflow_call"]  # YAML 1.1 reads the key `on` as true
+        required = {key for key, spec in takes["inputs"].items() if spec.get("required")}
+        assert required <= set(job.get("with", {})) <= set(takes["inputs"])
+        assert set(job.get("secrets", {})) <= set(takes["secrets"])
+        asked = {grant for j in called["jobs"].values() for grant in j["permissions"].items()}
+        granted = dict(job["permissions"].items())
+        assert all(granted.get(scope) in {level, "write"} for scope, level in asked)

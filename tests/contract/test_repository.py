@@ -1,0 +1,78 @@
+"""The repository as a whole: linters of others, true tables, nothing that must not be in it."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from local_github.act import ROOT, STAND_INS
+
+BIN = Path(sys.executable).parent
+
+
+def run(*command: str | Path, folder: Path = ROOT) -> str:
+    done = subprocess.run(
+        [str(word) for word in command], cwd=folder, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def tracked() -> list[Path]:
+    listed = run("git", "ls-files", "--cached", "--others", "--exclude-standard").splitlines()
+    return [ROOT / name for name in listed if (ROOT / name).is_file()]
+
+
+def test_tables__are_those_that_the_yaml_gives() -> None:
+    run(sys.executable, "scripts/generate_tables.py", "--check")
+
+
+@pytest.mark.parametrize(
+    ("folder", "inputs"),
+    [(ROOT, [".github", "actions"]), *((path, ["."]) for path in ROOT.glob("examples/*"))],
+    ids=lambda value: value.name if isinstance(value, Path) else "",
+)
+def test_zizmor__has_no_finding_at_the_auditor_persona(folder: Path, inputs: list[str]) -> None:
+    zizmor = [BIN / "zizmor", "--offline", "--persona", "auditor"]
+    assert "No findings" in run(*zizmor, *inputs, folder=folder)
+
+
+def test_workflows__are_valid_by_githubs_schema() -> None:
+    files = [
+        *ROOT.glob(".github/workflows/*.yml"),
+        *ROOT.glob("examples/*/.github/workflows/*.yml"),
+    ]
+    run(BIN / "check-jsonschema", "--builtin-schema", "vendor.github-workflows", *files)
+
+
+def test_actions__are_valid_by_githubs_schema() -> None:
+    files = [*ROOT.glob("actions/*/action.yml"), *STAND_INS.glob("*/action.yml")]
+    run(BIN / "check-jsonschema", "--builtin-schema", "vendor.github-actions", *files)
+
+
+def test_requirements__hold_names_versions_and_hashes_alone() -> None:
+    name = r"[a-z0-9._-]+(?:\[[a-z,-]+\])?==[\w.+!-]+(?: ;[^\\]*)? \\"
+    line = re.compile(name + r"|\s+--hash=sha256:[0-9a-f]{64}(?: \\)?")
+    for path in ROOT.glob("requirements/*.txt"):
+        for text in path.read_text().splitlines():
+            assert line.fullmatch(text), f"{path.name}: {text}"
+
+
+@pytest.mark.parametrize(
+    "what",
+    [r"pypi\.org|files\.pythonhosted|registry\.npmjs|deb\.debian\.org", r"^(<<<<<<<|>>>>>>>) "],
+    ids=["a registry's host", "a merge that was left"],
+)
+def test_files__hold_none_of(what: str) -> None:
+    pattern = re.compile(what, re.MULTILINE)
+    here = Path(__file__)
+    found = [
+        path.relative_to(ROOT).as_posix()
+        for path in tracked()
+        if path != here and pattern.search(path.read_text(encoding="utf-8", errors="ignore"))
+    ]
+    assert found == []
