@@ -15,7 +15,7 @@ export UV_PYTHON_PREFERENCE ?= system
 # Compiled modules are kept, whatever the shell says: importing mlflow without them takes 4 s more.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo test benchmark lint lock docker-engine docker-engine-stop clean
+.PHONY: help setup demo test benchmark lint tables examples lock docker-engine docker-engine-stop clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,10 +26,20 @@ demo: setup ## run the whole road on real flights: pull request, production, rol
 test: setup lint ## run every linter and every test
 	@$(BIN)/pytest -n 2 --dist loadgroup
 
-lint: setup ## linters and type checker alone
+lint: setup ## linters, type checker, GitHub's schemas, zizmor
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
+	@$(BIN)/python scripts/generate_tables.py --check
+	@$(BIN)/zizmor --quiet --offline --persona auditor .github actions
+	@$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	@$(BIN)/check-jsonschema --builtin-schema vendor.github-actions actions/*/action.yml
+
+tables: setup ## write the tables of README and docs anew from what they describe
+	@$(BIN)/python scripts/generate_tables.py
+
+examples: setup ## render the examples anew from the template
+	@$(BIN)/python scripts/render_example.py
 
 benchmark: setup ## figures beside their targets
 	@$(BIN)/python tests/benchmarks/start.py
