@@ -15,6 +15,7 @@ from shop import DOCKERFILE, Shop, copy_database, docker_config
 from tidegate.cli.build_image import BuildReport
 from tidegate.errors import DeployError, ImageError
 from tidegate.release import image as images
+from tidegate.release.deployers.docker import DockerDeployer
 from tidegate.release.image_test import ImageReport, hold_image
 from tidegate.release.ledger import Ledger
 from tidegate.release.promotion import MoveReport
@@ -58,8 +59,9 @@ def stocked(engine: DockerClient, tmp_path_factory: pytest.TempPathFactory) -> I
         shop.register()
         build(shop, number)
     yield folder
-    for image in engine.images.list(REPOSITORY):
-        engine.images.remove(image.id, force=True)
+    for tag in [tag for image in engine.images.list(REPOSITORY) for tag in image.tags]:
+        if tag.startswith(REPOSITORY):
+            engine.images.remove(tag)
 
 
 @pytest.fixture
@@ -235,6 +237,20 @@ def test_promote__cut_off_at_the_switch_ends_in_the_same_place(
     assert not shop.promote(2, "staging").blocked
     assert shop.serves("staging") == "2"
     assert [event.kind for event in shop.moves("staging")] == ["promotion"] * 2
+
+
+def test_restore__starts_the_kept_container_and_leaves_no_other(
+    shop: Shop, engine: DockerClient
+) -> None:
+    shop.promote(1, "staging")
+    kept = container(engine, shop, "staging").id
+    shop.promote(2, "staging")
+    deployer = DockerDeployer(shop.config, "staging")
+    deployer.restore(Ledger(shop.registry).release(shop.release(1)))
+    assert shop.serves("staging") == "1"
+    assert container(engine, shop, "staging").id == kept
+    deployer.restore(None)
+    assert names(engine, shop) == set()
 
 
 def test_promote__from_a_registry_goes_by_digest(shop: Shop, engine: DockerClient) -> None:

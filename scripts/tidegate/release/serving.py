@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import statistics
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -48,7 +49,7 @@ def read_examples(path: Path) -> list[Example]:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
         rows = [json.loads(line) for line in lines if line.strip()]
-        examples = [Example(dict(row["request"]), float(row["expected"])) for row in rows]
+        examples = [Example(dict(row["request"]), _finite(row["expected"])) for row in rows]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DeployError(
             f"the examples cannot be read: {type(error).__name__}: {error}",
@@ -62,6 +63,12 @@ def read_examples(path: Path) -> list[Example]:
             remedy="write some rows of the evaluation set in the pipeline",
         )
     return examples
+
+
+def _finite(value: Any) -> float:
+    if not math.isfinite(number := float(value)):
+        raise ValueError(f"{number} is no prediction")
+    return number
 
 
 class RunningService:
