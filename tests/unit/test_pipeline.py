@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from tidegate import config as configs
+from tidegate.config import Config
+from tidegate.errors import DataError
+from tidegate.pipeline import PipelineError, pull_data, reproduce, run
+
+PYTHON = sys.executable
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Config:
+    (tmp_path / "tidegate.yaml").write_text(
+        "service: shop\n"
+        "data:\n  orders: {path: orders.parquet, schema: schemas.py:Orders}\n"
+        "evaluation: {predictions: out.csv, key: id, label: y, score: p}\n"
+    )
+    return configs.load(tmp_path / "tidegate.yaml")
+
+
+def test_run__failure_shows_the_last_lines_and_the_exit_code(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    code = "import sys; [print('line', n) for n in range(40)]; sys.exit(3)"
+    with pytest.raises(PipelineError, match=r"exit code 3(?s:.*)line 39") as caught:
+        run([PYTHON, "-c", code], tmp_path, os.environ)
+    assert "line 5\n" not in str(caught.value)
+    assert "line 0" in capfd.readouterr().err
+
+
+def test_run__command_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(PipelineError, match="cannot be started"):
+        run(["no-such-command-anywhere"], tmp_path, os.environ)
+
+
+def test_run__own_virtual_environment_is_not_taken_for_the_services(tmp_path: Path) -> None:
+    code = "import os, sys; sys.exit('VIRTUAL_ENV' in os.environ)"
+    run([PYTHON, "-c", code], tmp_path, {**os.environ, "VIRTUAL_ENV": "/ours"})
+
+
+def test_reproduce__writes_the_table(config: Config) -> None:
+    report = reproduce(config, f"{PYTHON} -c \"open('out.csv', 'w')\"", os.environ)
+    assert report.to_dict()["service"] == "shop"
+
+
+def test_reproduce__pipeline_that_writes_no_table_is_an_error(config: Config) -> None:
+    with pytest.raises(PipelineError, match="wrote no predictions table"):
+        reproduce(config, f"{PYTHON} -c pass", os.environ)
+
+
+def test_pull_data__data_that_is_still_missing_is_an_error(config: Config) -> None:
+    with pytest.raises(DataError, match="dataset orders is not there after the pull"):
+        pull_data(config, f"{PYTHON} -c pass", None, [], os.environ)
+
+
+def test_pull_data__remote_is_set_for_this_checkout_alone(config: Config) -> None:
+    config.resolve("orders.parquet").write_text("data")
+    config.resolve("dvc.py").write_text(
+        "import sys; open('calls', 'a').write(' '.join(sys.argv[1:]) + '\\n')"
+    )
+    pull_data(config, f"{PYTHON} dvc.py", "s3://bucket/orders", [], os.environ)
+    assert config.resolve("calls").read_text().splitlines() == [
+        "remote add --local --force --default tidegate s3://bucket/orders",
+        "pull --allow-missing",
+    ]
