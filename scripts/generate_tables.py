@@ -57,6 +57,20 @@ def workflows(root: Path) -> str:
     return table(("workflow", "what it does"), rows)
 
 
+def workflow(name: str) -> str:
+    """Inputs, secrets and outputs of one reusable workflow."""
+    called = load(ROOT / ".github/workflows" / name)[True]["workflow_call"]
+    # YAML 1.1 reads the key `on` as true.
+    kinds = [("input", called["inputs"]), ("secret", called["secrets"])]
+    rows = []
+    for what, specs in [*kinds, ("output", called.get("outputs") or {})]:
+        for key, spec in specs.items():
+            value = spec.get("default", "")
+            shown = "**required**" if spec.get("required") else f"`{value}`" if value else ""
+            rows.append((what, f"`{key}`", cell(spec["description"]), shown))
+    return table(("", "name", "what", "default"), rows)
+
+
 def config() -> str:
     """Every section of tidegate.yaml with its keys, from the JSON Schema of the typed config."""
     from tidegate.config import Config
@@ -123,6 +137,8 @@ def filled(path: Path) -> str:
             body = {"actions": actions, "workflows": workflows}[match[2]](ROOT)
         elif match[2] == "config":
             body = config()
+        elif match[2].startswith("ml-"):
+            body = workflow(match[2])
         else:
             body = {"inputs": inputs, "outputs": outputs}[match[2]](
                 load(path.parent / "action.yml")
@@ -135,8 +151,11 @@ def filled(path: Path) -> str:
 def main() -> int:
     check = "--check" in sys.argv[1:]
     stale = []
-    pages = (ROOT / "README.md", ROOT / "docs/config.md")
-    for path in [*pages, *sorted(ROOT.glob("actions/*/README.md"))]:
+    for path in [
+        ROOT / "README.md",
+        *sorted(ROOT.glob("docs/*.md")),
+        *sorted(ROOT.glob("actions/*/README.md")),
+    ]:
         text = filled(path)
         if text != path.read_text():
             stale.append(path.relative_to(ROOT).as_posix())
