@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import socket
+import warnings
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -38,10 +40,16 @@ REPOSITORY = f"tidegate-test/{uuid4().hex[:8]}"
 
 @pytest.fixture(scope="module")
 def engine() -> Iterator[DockerClient]:
-    try:
-        client = images.connect()
-    except ImageError as error:
-        pytest.skip(error.what)
+    client, reason = None, ""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)  # docker leaves its socket when it fails
+        try:
+            client = images.connect()
+        except ImageError as error:
+            reason = error.what
+        gc.collect()
+    if client is None:
+        pytest.skip(reason)
     if not client.images.list(BASE_IMAGE):
         pytest.skip(f"the engine has no {BASE_IMAGE}: make docker-engine")
     yield client

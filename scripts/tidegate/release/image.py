@@ -107,6 +107,7 @@ def build_image(
         LABEL + "data-digest": version.tags["tidegate.data-digest"],
         LABEL + "record-digest": version.tags["tidegate.record-digest"],
     }
+    buildkit = _drives_buildkit()
     with TemporaryDirectory() as folder:
         id_file = Path(folder, "id")
         command = [
@@ -115,10 +116,11 @@ def build_image(
             *(word for name, value in labels.items() for word in ("--label", f"{name}={value}")),
             *(word for argument in build_args for word in ("--build-arg", argument)),
             *(("--network", network) if network else ()),
+            *(() if buildkit else ("--force-rm",)),
             str(config.resolve(image.context)),
         ]
         try:
-            run(command, config.root, {**environ, "DOCKER_BUILDKIT": _buildkit()})
+            run(command, config.root, {**environ, "DOCKER_BUILDKIT": str(int(buildkit))})
         except PipelineError as error:
             raise ImageError(error.what, where=error.where, remedy=error.remedy) from None
         image_id = id_file.read_text().strip()
@@ -129,10 +131,10 @@ def build_image(
     return BuiltImage(reference, image.repository, tag, image_id, round(size, 1), labels)
 
 
-def _buildkit() -> str:
-    """ "1" where the client can drive BuildKit; the classic builder does as well without it."""
+def _drives_buildkit() -> bool:
+    """Whether the client can; the classic builder does as well."""
     plugin = subprocess.run(["docker", "buildx", "version"], capture_output=True, check=False)
-    return "1" if plugin.returncode == 0 else "0"
+    return plugin.returncode == 0
 
 
 def _push(client: DockerClient, repository: str, tag: str) -> ImageReference:
