@@ -81,3 +81,10 @@ def test_files__hold_none_of(what: str) -> None:
         if path != here and pattern.search(path.read_text(encoding="utf-8", errors="ignore"))
     ]
     assert found == []
+
+
+@pytest.mark.parametrize("page", [path for path in tracked() if path.suffix == ".md"], ids=str)
+def test_page__links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text()):
+        if "://" not in target and "{{" not in target:
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
