@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from tidegate.config import Config
+from tidegate.config import Config, place_of
 from tidegate.context import Context
 from tidegate.errors import TidegateError
 from tidegate.registry import Registry
@@ -83,7 +83,9 @@ def _data(config: Config) -> Iterator[Check]:
     for name, dataset in config.data.items():
 
         def schema(name: str = name, reference: str = dataset.schema_reference) -> str:
-            found = load_schema(reference, config.root, where=f"dataset {name}")
+            found = load_schema(
+                reference, config.root, where=place_of(config, "data", name, "schema")
+            )
             return f"{reference}, {len(found.definition.columns)} columns, {found.backend}"
 
         yield _looked_at(f"schema of {name}", schema)

@@ -1,6 +1,6 @@
 """The typed config of a service: the only reader of tidegate.yaml."""
 
-from tidegate.config.reading import line_of, load
+from tidegate.config.reading import load, place_of
 from tidegate.config.sections import (
     BUDGETS,
     METRICS,
@@ -27,6 +27,6 @@ __all__ = [
     "Gate",
     "Image",
     "Serving",
-    "line_of",
     "load",
+    "place_of",
 ]

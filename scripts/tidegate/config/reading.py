@@ -183,10 +183,12 @@ def _where(path: Path, tree: yaml.Node | None, place: tuple[int | str, ...]) -> 
     return f"{path}:{line}"
 
 
-def line_of(config: Config, *place: str) -> int:
-    """Line of a key of the config's file, for messages that point at it."""
+def place_of(config: Config, *keys: str) -> str:
+    """`file:line` of a key, for messages that point at it; the keys where there is no file."""
+    if not config.path.is_file():
+        return ".".join(keys)
     tree = yaml.compose(config.path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
-    return int(_where(config.path, tree, place).rsplit(":", 1)[1])
+    return _where(config.path, tree, keys)
 
 
 def _refuse_repeated_keys(node: yaml.Node, path: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from tidegate.config import Config, Dataset
+from tidegate.config import Config, Dataset, place_of
 from tidegate.data.csv_files import unreadable
 from tidegate.data.frames import Mask
 from tidegate.data.judging import CheckCrashedError, Outcome, judge
@@ -144,7 +144,8 @@ def check_dataset(config: Config, name: str, dataset: Dataset) -> DatasetResult:
     Raises ConfigError for the schema, DataError for files that cannot be judged.
     """
     where = f"dataset {name}"
-    schema = load_schema(dataset.schema_reference, config.root, where=where)
+    schema_place = place_of(config, "data", name, "schema")
+    schema = load_schema(dataset.schema_reference, config.root, where=schema_place)
     files = dataset_files(config, name, dataset)
     tables = [read_table(file, schema.declared_type) for file in files]
     rows = sum(table.height for table in tables)

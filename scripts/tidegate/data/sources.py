@@ -9,7 +9,7 @@ from pathlib import Path
 import polars as pl
 
 from tidegate import digest
-from tidegate.config import Config, Dataset
+from tidegate.config import Config, Dataset, place_of
 from tidegate.data.csv_files import read_csv
 from tidegate.errors import DataError
 
@@ -82,7 +82,7 @@ def read_table(
 
 
 def dataset_files(config: Config, name: str, dataset: Dataset) -> list[Path]:
-    return find_files(dataset.path, config.root, where=f"dataset {name}")
+    return find_files(dataset.path, config.root, where=place_of(config, "data", name, "path"))
 
 
 def data_digest(config: Config) -> str | None:

@@ -29,7 +29,7 @@ def load_predictions(config: Config, path: Path) -> pl.DataFrame:
             known = ", ".join(table.columns)
             raise ConfigError(
                 f"the predictions table has no column {column!r} (evaluation.{place})",
-                where=f"{config.path}:{configs.line_of(config, 'evaluation', place)}",
+                where=configs.place_of(config, "evaluation", place),
                 remedy=f"mend the name; {path.name} has: {known}",
             )
     if table.is_empty():
