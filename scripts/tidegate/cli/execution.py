@@ -130,7 +130,8 @@ def _deliver(
     if context.environ.get("GITHUB_ACTIONS") == "true":
         from tidegate.github import runner
 
-        runner.publish(verb, report, text, context.environ, folder)
+        service = Path(arguments.config).parent
+        runner.publish(verb, report, text, context.environ, folder, service=service)
     return code
 
 

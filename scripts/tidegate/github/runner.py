@@ -35,9 +35,14 @@ MAX_SUMMARY = 1_000_000  # bytes; GitHub drops a longer summary whole
 
 
 def publish(
-    verb: str, report: Report, text: str, environ: Mapping[str, str], folder: Path,
+    verb: str,
+    report: Report,
+    text: str,
+    environ: Mapping[str, str],
+    folder: Path,
     stream: TextIO | None = None,
-) -> None:  # fmt: skip
+    service: Path = Path(),
+) -> None:
     """Write the step's outputs and summary, and its annotations to `stream`.
 
     By default that is standard error, where the runner listens too: --json has the other one.
@@ -56,12 +61,15 @@ def publish(
     if path := environ.get("GITHUB_STEP_SUMMARY"):
         with Path(path).open("a", encoding="utf-8") as file:
             file.write(text.encode()[:MAX_SUMMARY].decode(errors="ignore") + "\n")
-    for line in list(commands(verb, report))[:MAX_ANNOTATIONS]:
+    for line in list(commands(verb, report, service))[:MAX_ANNOTATIONS]:
         print(line, file=stream or sys.stderr)
 
 
-def commands(verb: str, report: Report) -> Iterator[str]:
-    """One workflow command for each thing that stops the change."""
+def commands(verb: str, report: Report, service: Path = Path()) -> Iterator[str]:
+    """One workflow command for each thing that stops the change.
+
+    service: the service's folder below the repository's root, where a schema's file is.
+    """
     if report["error"] is not None:
         error = report["error"]
         where = f"{error['where']}: " if error["where"] else ""
@@ -77,7 +85,7 @@ def commands(verb: str, report: Report) -> Iterator[str]:
                     "error",
                     f"{column}: {check['check']} fails for {check['failing_rows']} rows",
                     title=f"dataset {dataset['name']}",
-                    file=dataset["schema"].partition(":")[0],
+                    file=(service / dataset["schema"].partition(":")[0]).as_posix(),
                 )
     for result in report.get("results", ()):
         if result["blocking"] and result["verdict"] != "pass":
@@ -88,9 +96,9 @@ def commands(verb: str, report: Report) -> Iterator[str]:
         if budget["verdict"] != "pass":
             figures = f"{budget['value']:.5g} measured, {budget['max']:.5g} allowed"
             yield annotation("error", figures, title=f"budget {budget['name']}")
-    for step in report.get("steps", ()):
-        if step["verdict"] != "pass":
-            yield annotation("error", step["detail"], title=f"{verb}: {step['name']}")
+    for part in (*report.get("steps", ()), *report.get("checks", ())):
+        if part["verdict"] == "fail":
+            yield annotation("error", part["detail"], title=f"{verb}: {part['name']}")
 
 
 def annotation(level: str, message: str, **properties: str) -> str:

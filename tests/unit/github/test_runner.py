@@ -111,6 +111,21 @@ def test_publish__blocked_data__points_at_the_schema(tmp_path):
     )
 
 
+def test_commands__service_in_a_subfolder__points_below_the_repositorys_root():
+    (line,) = runner.commands("check-data", data_report(dataset(check())), Path("services/shop"))
+
+    assert "file=services/shop/src/flight_delay/schemas.py" in line
+
+
+def test_commands__image_that_fails_a_check__is_named():
+    failed = {"name": "predictions", "verdict": "fail", "detail": "greatest difference 0.3"}
+    report = {**command_report("test-image"), "blocked": True, "checks": [failed]}
+
+    assert list(runner.commands("test-image", report)) == [
+        "::error title=test-image%3A predictions::greatest difference 0.3"
+    ]
+
+
 def test_publish__blocked_model__names_slice_and_budget(tmp_path):
     over = budget(value=25.0, verdict="fail")
     _, _, log = publish(
