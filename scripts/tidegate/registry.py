@@ -204,8 +204,11 @@ class Registry:
     @property
     def shown_uri(self) -> str:
         """The address without a password."""
+        return self._without_password(self.tracking_uri)
+
+    def _without_password(self, text: str) -> str:
         parts = urlsplit(self.tracking_uri)
-        return self.tracking_uri.replace(f"{parts.username}:{parts.password}@", "***@")
+        return text.replace(f"{parts.username}:{parts.password}@", "***@")
 
     @contextmanager
     def reachable(self, *, absent_is_fine: bool = False) -> Iterator[None]:
@@ -227,7 +230,8 @@ class Registry:
             raise self._failure(error) from None
 
     def _failure(self, error: Exception) -> RegistryError:
-        first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        said = self._without_password(str(error)).strip()
+        first = (said.splitlines() or [type(error).__name__])[0]
         return RegistryError(
             f"MLflow did not do as asked: {first[:300]}",
             where=self.shown_uri,

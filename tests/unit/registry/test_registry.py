@@ -1,0 +1,141 @@
+"""The registry on what it may stand on: a SQLite file, and a real MLflow server."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tidegate.errors import RegistryError
+from tidegate.registry import MODEL_ARTIFACT, PREDICTIONS_ARTIFACT, Registry
+from tidegate.release.ledger import Event, Ledger
+
+pytestmark = [
+    pytest.mark.xdist_group("registry"),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # of MLflow's own dependencies
+]
+STARTUP_SECONDS = 90
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    folder = tmp_path_factory.mktemp("mlflow")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [
+        *(sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port)),
+        *("--backend-store-uri", f"sqlite:///{folder}/mlflow.db", "--workers", "1"),
+        *("--artifacts-destination", str(folder / "artifacts")),
+    ]
+    url = f"http://127.0.0.1:{port}"
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+    try:
+        started = time.monotonic()
+        while not _answers(url):
+            assert process.poll() is None, (folder / "log").read_text()
+            assert time.monotonic() - started < STARTUP_SECONDS, (folder / "log").read_text()
+            time.sleep(0.2)
+        yield url
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(url + "/health").status_code == httpx.codes.OK
+    except httpx.HTTPError:
+        return False
+
+
+@pytest.fixture(params=["sqlite", "server"])
+def registry(request: pytest.FixtureRequest, tmp_path: Path) -> Registry:
+    if request.param == "sqlite":
+        return Registry(f"sqlite:///{tmp_path}/registry/mlflow.db", "shop")
+    return Registry(request.getfixturevalue("server"), f"shop-{tmp_path.name}")
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> dict[str, Path]:
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model/MLmodel").write_text("flavors: {}\n")
+    (tmp_path / "candidate.parquet").write_text("predictions")
+    return {"model": tmp_path / "model", "predictions": tmp_path / "candidate.parquet"}
+
+
+def test_registry__model_that_does_not_exist_has_no_champion(registry: Registry) -> None:
+    assert registry.champion() is None
+    assert registry.reference("models:/nothing-of-the-kind@champion") is None
+
+
+def test_registry__version_keeps_its_files_tags_and_alias(
+    registry: Registry, files: dict[str, Path], tmp_path: Path
+) -> None:
+    made = registry.register(
+        files["model"],
+        files={PREDICTIONS_ARTIFACT: files["predictions"]},
+        tags={"tidegate.commit": "c0ffee"},
+        metrics={"roc-auc": 0.7},
+        alias="challenger",
+    )
+    found = registry.challenger()
+    assert found is not None
+    assert (found.version, found.tags["tidegate.commit"]) == (made.version, "c0ffee")
+    assert registry.champion() is None
+    out = tmp_path / "out"
+    assert registry.download(found, PREDICTIONS_ARTIFACT, out).read_text() == "predictions"
+    assert (registry.download(found, MODEL_ARTIFACT, out) / "MLmodel").is_file()
+    registry.set_alias("champion", found.version)
+    assert registry.reference(f"models:/{registry.model}@champion") is not None
+    assert registry.reference(f"models:/{registry.model}/{found.version}") is not None
+
+
+def test_registry__what_is_not_there_is_a_clear_error(
+    registry: Registry, files: dict[str, Path], tmp_path: Path
+) -> None:
+    made = registry.register(files["model"], files={}, tags={}, alias="challenger")
+    with pytest.raises(RegistryError, match="logged without tidegate/predictions"):
+        registry.download(made, PREDICTIONS_ARTIFACT, tmp_path)
+    with pytest.raises(RegistryError, match="has no version 99"):
+        registry.version("99")
+
+
+def test_fetch_model__replaces_what_is_not_the_registered_model(
+    registry: Registry, files: dict[str, Path], tmp_path: Path
+) -> None:
+    made = registry.register(files["model"], files={}, tags={}, alias="challenger")
+    target = tmp_path / "deployed"
+    target.mkdir()
+    (target / "MLmodel").write_text("tampered")
+    registry.fetch_model(made, target)
+    assert (target / "MLmodel").read_text() == "flavors: {}\n"
+
+
+def test_ledger__keeps_its_order_on_either(registry: Registry) -> None:
+    ledger = Ledger(registry)
+    for second in (3, 1, 2):
+        at = f"2026-01-01T00:00:0{second}.000+00:00"
+        ledger.record(Event(kind="hold", at=at, environment="staging", reason=str(second)))
+    assert [event.reason for event in ledger.events()] == ["1", "2", "3"]
+
+
+@pytest.mark.parametrize("uri", ["http://127.0.0.1:9", "nonsense://here"])
+def test_registry__out_of_reach_is_an_error_and_never_no_champion(uri: str) -> None:
+    with pytest.raises(RegistryError) as caught:
+        Registry(uri, "shop").champion()
+    assert caught.value.remedy
+
+
+def test_registry__password_is_not_shown() -> None:
+    registry = Registry("http://ada:secret@127.0.0.1:9", "shop")
+    with pytest.raises(RegistryError) as caught:
+        registry.champion()
+    assert "secret" not in str(caught.value)
