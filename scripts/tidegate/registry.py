@@ -254,7 +254,8 @@ def _client(tracking_uri: str) -> MlflowClient:
             Path(tracking_uri.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
     except Exception as error:
         raise RegistryError(
-            f"there is no registry at this address: {error}",
+            # MLflow's own words repeat the address, and with it a password.
+            f"there is no registry at this address: {str(error).replace(tracking_uri, 'it')}",
             where=tracking_uri.rpartition("@")[2],
             remedy="set registry.tracking-uri or MLFLOW_TRACKING_URI: sqlite:///mlflow.db, or the "
             "http(s) address of an MLflow server",
