@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import time
+from pathlib import Path
 
 from rich.console import Console
 from rich.rule import Rule
@@ -102,6 +104,8 @@ def summary(outcomes: list[Outcome]) -> Table:
 
 
 def farewell(docker: bool) -> str:
+    # uv may be one that `make` fetched, off the PATH of the person who reads this.
+    tools = f"{ROOT}/.venv/bin:{Path(shutil.which('uv') or '').parent}"
     lines = [
         "",
         "Look at it:",
@@ -110,7 +114,7 @@ def farewell(docker: bool) -> str:
         f"  {HOME}/comments                the comments, as Markdown",
         f"  {HOME}/mlflow/mlflow.db        registry and ledger",
         "Try next:",
-        f"  cd {HOME}/flight-delay && export PATH={ROOT}/.venv/bin:$PATH",
+        f"  cd {HOME}/flight-delay && export PATH={tools}:$PATH",
         f"  export MLFLOW_TRACKING_URI=sqlite:///{HOME}/mlflow/mlflow.db",
         "  tidegate status    what ran where, since when, and who let it (nothing runs any more)",
         "  git switch new-feed && uv run dvc checkout data/flights.dvc && make pr",
