@@ -81,7 +81,7 @@ class Machine:
             return answer
 
     def installed(self) -> list[str]:
-        return sorted(path.name for path in (self.home / "state/staging").glob("v*"))
+        return sorted(path.name for path in (self.home / "state/staging").glob("v*-???????"))
 
 
 @pytest.fixture
@@ -135,6 +135,15 @@ def test_deploy__failed_installation_leaves_nothing_and_the_old_release_runs(
     assert "no such version" in done.stderr
     assert machine.health()["release"] == "v1-aaaaaaa"
     assert machine.installed() == ["v1-aaaaaaa"]
+
+
+def test_deploy__installation_that_was_killed_is_done_anew(machine: Machine) -> None:
+    works = (machine.home / "bin/uv").read_text()
+    stand_in(machine.home, "#!/bin/sh\nkill -9 $PPID\n")
+    assert machine.deploy("v1-aaaaaaa").returncode != 0
+    stand_in(machine.home, works)
+    assert machine.deploy("v1-aaaaaaa").returncode == 0
+    assert machine.health()["release"] == "v1-aaaaaaa"
 
 
 def test_deploy__service_that_does_not_start_shows_its_log(machine: Machine) -> None:

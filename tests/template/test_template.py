@@ -19,12 +19,19 @@ from tidegate import config as configs
 SUPPORTED: list[dict[str, str]] = [
     {},
     {"deployer": "command"},
-    {"approval": "dispatch", "approvers": "ada grace"},
+    {"approval": "dispatch", "approvers": "ada 123 null"},
     {"deployer": "command", "approval": "dispatch", "service": "fraud-score", "python": "3.13"},
 ]
 REFUSED = [
     ({"service": "Fraud Score"}, "lower case letters"),
     ({"service": "-fraud"}, "lower case letters"),
+    ({"service": "class"}, "something else to Python"),
+    ({"service": "json"}, "something else to Python"),
+    ({"service": "mlflow"}, "something else to Python"),
+    ({"service": "on"}, "something else to Python or YAML"),
+    ({"service": 'a"b'}, "lower case letters"),
+    ({"description": 'Says "late".'}, "without double quotes"),
+    ({"description": "a\\b"}, "without double quotes"),
     ({"approvers": ""}, "at least one GitHub login"),
     ({"approvers": "ada, grace"}, "no GitHub login"),
     ({"approvers": "@ada"}, "no GitHub login"),

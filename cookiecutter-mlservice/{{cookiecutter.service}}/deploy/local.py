@@ -65,14 +65,10 @@ def install(folder: Path, model: Path) -> None:
         copy = shutil.copytree if (HERE / name).is_dir() else shutil.copyfile
         copy(HERE / name, partial / name)
     shutil.copytree(model, partial / "models/model")
-    partial.rename(folder)
     sync = ["uv", "sync", "--quiet", "--locked", "--no-dev", "--no-editable"]
     outside = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
-    try:
-        subprocess.run(sync, cwd=folder, env=outside, check=True)  # noqa: S603
-    except BaseException:
-        shutil.rmtree(folder)
-        raise
+    subprocess.run(sync, cwd=partial, env=outside, check=True)  # noqa: S603
+    partial.rename(folder)
 
 
 def stop(pid_file: Path) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
-from {{ cookiecutter.__package }}.serve import MAX_BYTES, MAX_ROWS, create_app
+from {{ cookiecutter.__package }}.serve import MAX_BYTES, MAX_REASONS, MAX_ROWS, create_app
 
 from sample import REQUEST
 
@@ -42,6 +42,23 @@ def test_invocations__bad_request_is_refused_with_a_reason(
     answer = client.post("/invocations", json=body)
     assert answer.status_code == 422
     assert answer.json()["detail"]
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "1e999"])
+def test_invocations__what_is_no_number_is_refused(client: TestClient, number: str) -> None:
+    row = ", ".join(f'"{name}": {number}' for name in REQUEST)
+    answer = client.post("/invocations", content='{"dataframe_records": [{' + row + "}]}")
+    assert answer.status_code == 422
+
+
+def test_invocations__many_bad_rows_get_a_short_answer(client: TestClient) -> None:
+    answer = client.post("/invocations", json={"dataframe_records": [{}] * MAX_ROWS})
+    assert len(answer.json()["detail"]) == MAX_REASONS
+
+
+def test_invocations__body_of_untold_length_is_refused(client: TestClient) -> None:
+    answer = client.post("/invocations", content=iter([b" " * MAX_BYTES, b" "]))
+    assert answer.status_code == 411
 
 
 def test_invocations__oversized_body_is_refused(client: TestClient) -> None:

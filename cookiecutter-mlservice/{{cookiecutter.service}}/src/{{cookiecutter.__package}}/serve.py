@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import polars as pl
 import uvicorn
 from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
@@ -21,6 +22,7 @@ from {{ cookiecutter.__package }}.predict import Predictor
 
 MAX_ROWS = 1_000
 MAX_BYTES = 2_000_000
+MAX_REASONS = 10
 
 fields: dict[str, Any] = {name: (kind, ...) for name, kind in features.REQUEST.items()}
 Row: type[BaseModel] = create_model(
@@ -50,9 +52,18 @@ def create_app(folder: Path = Path("models/model")) -> FastAPI:
     async def refuse_large_bodies(
         request: Request, call_next: Callable[[Request], Awaitable[Response]]
     ) -> Response:
-        if int(request.headers.get("content-length") or 0) > MAX_BYTES:
+        length = request.headers.get("content-length")
+        if length is None and "transfer-encoding" in request.headers:
+            return JSONResponse({"detail": "a request must say its Content-Length"}, 411)
+        if int(length or 0) > MAX_BYTES:
             return JSONResponse({"detail": f"at most {MAX_BYTES} bytes a request"}, 413)
         return await call_next(request)
+
+    @app.exception_handler(RequestValidationError)
+    async def say_what_is_wrong(_: Request, error: RequestValidationError) -> Response:
+        """Without the values: they may be many, be private, or be no JSON, as NaN is."""
+        reasons = [{key: one[key] for key in ("loc", "msg", "type")} for one in error.errors()]
+        return JSONResponse({"detail": reasons[:MAX_REASONS]}, 422)
 
     @app.get("/health")
     def health() -> dict[str, str | None]:
