@@ -17,7 +17,12 @@ from demo.road import APPROVER, AUTHOR, Outcome, Road, docker_answers, free_port
 from local_github.api import LocalGitHub
 from tidegate.gate import record as records
 
-pytestmark = [pytest.mark.road, pytest.mark.xdist_group("road")]
+pytestmark = [
+    pytest.mark.road,
+    pytest.mark.xdist_group("road"),
+    # Docker's client leaves its socket open when no engine answers.
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
 
 
 @pytest.fixture
