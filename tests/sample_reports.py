@@ -87,6 +87,7 @@ def gate_report(*results: dict[str, Any], **fields: Any) -> dict[str, Any]:
         "clusters": 30,
         "baseline": baseline,
         "results": chosen,
+        "measurements": {},
         "budgets": [],
         "notes": [],
         "record": {
@@ -186,12 +187,16 @@ def worse_slice(carrier: str = "B6", **fields: Any) -> dict[str, Any]:
 
 
 def budget(**fields: Any) -> dict[str, Any]:
+    """A budget's result; by default of an absolute one that is kept."""
     return {
         "name": "train-minutes",
         "value": 2.4,
         "max": 20.0,
         "verdict": "pass",
         "blocking": True,
+        "champion": None,
+        "max_increase": None,
+        "limit": fields.get("max", 20.0),
         **fields,
     }
 

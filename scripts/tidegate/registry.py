@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from math import isfinite
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import MappingProxyType
@@ -28,6 +29,7 @@ PREDICTIONS_ARTIFACT = "tidegate/predictions.parquet"
 GATE_REPORT_ARTIFACT = "tidegate/gate-model.json"
 DATA_REPORT_ARTIFACT = "tidegate/check-data.json"
 EXAMPLES_ARTIFACT = "tidegate/examples.jsonl"
+MEASUREMENT_TAG = "tidegate.measured."
 
 # Set unless the user has set them: a gate neither phones home nor hangs on a dead server.
 _DEFAULTS = {
@@ -121,11 +123,12 @@ class Registry:
         tags: Mapping[str, str],
         alias: str,
         metrics: Mapping[str, float] = MappingProxyType({}),
+        measurements: Mapping[str, float] = MappingProxyType({}),
     ) -> ModelVersion:
         """Log a model folder with its files in a run of its own and make it a version.
 
-        files: artifact path -> local file. The alias moves last, so a call that is cut off
-        leaves the registry's aliases as they were.
+        files: artifact path -> local file; measurements: see log_measurements. The alias moves
+        last, so a call that is cut off leaves the registry's aliases as they were.
         """
         with self.reachable():
             run = self.client.create_run(self.experiment(self.model), run_name=f"{self.model}")
@@ -148,7 +151,7 @@ class Registry:
                     self.model,
                     source=f"{run.info.artifact_uri}/{MODEL_ARTIFACT}",
                     run_id=run_id,
-                    tags=dict(tags),
+                    tags={**tags, **_measurement_tags(measurements)},
                 )
             except BaseException:
                 self.client.set_terminated(run_id, "FAILED")
@@ -156,6 +159,38 @@ class Registry:
             self.client.set_terminated(run_id)
             self.client.set_registered_model_alias(self.model, alias, created.version)
             return _version(created)
+
+    def log_measurements(self, version: ModelVersion, figures: Mapping[str, float]) -> None:
+        """Write measured figures into a version's record, each in place of an earlier one.
+
+        They are tags of the version: a run's metric keeps its whole history, and which of two
+        values is the latest depends on the clocks of the machines that logged them.
+        """
+        with self.reachable():
+            for tag, text in _measurement_tags(figures).items():
+                self.client.set_model_version_tag(version.name, version.version, tag, text)
+
+    def measurements(self, version: ModelVersion) -> dict[str, float]:
+        """The measured figures in a version's record, as they were when `version` was fetched.
+
+        Raises RegistryError for one that is no finite number, 0 or more: somebody edited it.
+        """
+        figures = {}
+        for tag, text in version.tags.items():
+            if not tag.startswith(MEASUREMENT_TAG):
+                continue
+            try:
+                value = float(text)
+            except ValueError:
+                value = -1.0
+            if not (isfinite(value) and value >= 0):
+                raise RegistryError(
+                    f"the tag {tag} of version {version.version} is no figure: {text!r}",
+                    where=f"{self.shown_uri}, {version.uri}",
+                    remedy="mend the tag in MLflow, or delete it",
+                )
+            figures[tag.removeprefix(MEASUREMENT_TAG)] = value
+        return figures
 
     def set_alias(self, alias: str, version: str) -> None:
         with self.reachable():
@@ -261,6 +296,10 @@ def _client(tracking_uri: str) -> MlflowClient:
             "http(s) address of an MLflow server",
         ) from None
     return client
+
+
+def _measurement_tags(figures: Mapping[str, float]) -> dict[str, str]:
+    return {MEASUREMENT_TAG + name: repr(float(value)) for name, value in figures.items()}
 
 
 def _version(entity: Any) -> ModelVersion:

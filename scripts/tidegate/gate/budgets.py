@@ -1,29 +1,44 @@
-"""Budgets: measured figures held to what the config allows."""
+"""Budgets: measured figures held to what the config allows, and to what the champion's were."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from math import isfinite
 from pathlib import Path
 from typing import Any
 
+from tidegate.config import Budget
 from tidegate.errors import DataError
+from tidegate.registry import MEASUREMENT_TAG
 from tidegate.verdict import Verdict
+
+# What `tidegate test-image` measures. The other figures are known before there is an image.
+IMAGE_FIGURES = frozenset(
+    {"latency-p50-ms", "latency-p95-ms", "latency-p99-ms", "memory-mb", "image-size-mb"}
+)
 
 
 @dataclass(frozen=True)
 class BudgetResult:
-    """One measured figure against its budget, in the unit that the name ends with."""
+    """One measured figure against its budget, in the unit that the name ends with.
+
+    before: the champion's figure, where its record holds one. limit: the smaller of max and what
+    max_increase (in the figure's unit, or a share such as "10%") makes of `before`.
+    """
 
     name: str
     value: float
-    max: float
+    limit: float
+    max: float | None
+    max_increase: float | str | None
+    before: float | None
 
     @property
     def verdict(self) -> Verdict:
-        return Verdict.PASS if self.value <= self.max else Verdict.FAIL
+        return Verdict.PASS if self.value <= self.limit else Verdict.FAIL
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -32,22 +47,66 @@ class BudgetResult:
             "max": self.max,
             "verdict": str(self.verdict),
             "blocking": True,
+            "champion": self.before,
+            "max_increase": self.max_increase,
+            "limit": self.limit,
         }
 
 
 def judge_budgets(
-    budgets: Mapping[str, float], measurements: Mapping[str, float]
-) -> list[BudgetResult]:
-    """The budgets whose figure has been measured; the others are judged where they are measured."""
-    return [
-        BudgetResult(name, measurements[name], limit)
-        for name, limit in budgets.items()
-        if name in measurements
-    ]
+    budgets: Mapping[str, Budget],
+    measurements: Mapping[str, float],
+    before: Mapping[str, float] | None,
+) -> tuple[list[BudgetResult], list[str]]:
+    """(results, notes) of the budgets whose figure is among the measurements.
+
+    before: the figures in the champion's record; None where there is no champion to compare with.
+    A max-increase without a figure to start from is no result: a note names it, and max, where
+    there is one, is judged alone.
+    """
+    results, notes = [], []
+    for name, budget in budgets.items():
+        if name not in measurements:
+            continue
+        champion = None if before is None else before.get(name)
+        if budget.max_increase is not None and champion is None:
+            notes.append(_unjudged(name, budget, no_champion=before is None))
+        limits = [] if budget.max is None else [budget.max]
+        if budget.max_increase is not None and champion is not None:
+            limits.append(_increased(champion, budget.max_increase))
+        if limits:
+            results.append(
+                BudgetResult(
+                    name, measurements[name], min(limits), budget.max, budget.max_increase, champion
+                )
+            )
+    return results, notes
+
+
+def _increased(before: float, increase: float | str) -> float:
+    # In decimals, as people reckon: 0.1 + 0.2 is 0.3, and a figure of 0.3 is within it.
+    start = Decimal(str(before))
+    if isinstance(increase, str):
+        return float(start * (1 + Decimal(increase.removesuffix("%").strip()) / 100))
+    return float(start + Decimal(str(increase)))
+
+
+def _unjudged(name: str, budget: Budget, *, no_champion: bool) -> str:
+    judged = "not judged" if budget.max is None else "held to its max alone"
+    if no_champion:
+        return f"{name} was {judged}: there is no champion to compare it with."
+    if name in IMAGE_FIGURES:
+        remedy = "tidegate test-image with the champion's release logs it there"
+    else:
+        remedy = (
+            "tidegate register-model logs it with each new version; for the champion, set the tag "
+            f"{MEASUREMENT_TAG}{name} on its version in MLflow"
+        )
+    return f"{name} was {judged}: the champion's record does not hold it ({remedy})."
 
 
 def read_measurements(path: Path) -> dict[str, float]:
-    """Figures that the pipeline measured: a JSON object of numbers.
+    """Figures that the pipeline measured: a JSON object of numbers. Any name is allowed.
 
     Raises DataError for anything else.
     """
@@ -59,16 +118,36 @@ def read_measurements(path: Path) -> dict[str, float]:
             where=str(path),
             remedy='write a JSON object such as {"train-minutes": 2.5}',
         ) from None
-    if not isinstance(values, dict) or not all(
-        isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
-        for value in values.values()
-    ):
+    return checked_figures(values, str(path))
+
+
+def checked_figures(values: object, where: str) -> dict[str, float]:
+    """`values` as figures by name. Raises DataError unless they are finite numbers, 0 or more."""
+    if not isinstance(values, dict) or not all(map(_is_number, values.values())):
         raise DataError(
             "the measurements are no JSON object of numbers",
-            where=str(path),
+            where=where,
             remedy='write a JSON object such as {"train-minutes": 2.5}',
         )
+    negative = [f"{name} is {value:g}" for name, value in values.items() if value < 0]
+    if negative:
+        raise DataError(
+            f"measurements are 0 or more: {', '.join(negative)}",
+            where=where,
+            remedy="mend what measures it: below nothing, every budget would be kept",
+        )
     return {name: float(value) for name, value in values.items()}
+
+
+def _is_number(value: object) -> bool:
+    try:
+        return (
+            isinstance(value, int | float)
+            and not isinstance(value, bool)
+            and isfinite(float(value))
+        )
+    except OverflowError:  # JSON's whole numbers have no end
+        return False
 
 
 def folder_megabytes(folder: Path) -> float:

@@ -11,7 +11,7 @@ from typing import Any
 from tidegate.config import Config
 from tidegate.errors import DeployError
 from tidegate.gate.budgets import BudgetResult, judge_budgets
-from tidegate.registry import EXAMPLES_ARTIFACT, Registry
+from tidegate.registry import EXAMPLES_ARTIFACT, ModelVersion, Registry
 from tidegate.release import image as images
 from tidegate.release.release import Release
 from tidegate.release.serving import Check, connect, read_examples
@@ -27,6 +27,7 @@ class ImageReport:
     latency: Mapping[str, float]
     memory_mb: float
     budgets: tuple[BudgetResult, ...]
+    notes: tuple[str, ...] = ()
 
     @property
     def verdict(self) -> Verdict:
@@ -46,6 +47,7 @@ class ImageReport:
             "latency": dict(self.latency),
             "memory_mb": self.memory_mb,
             "budgets": [budget.to_dict() for budget in self.budgets],
+            "notes": list(self.notes),
         }
 
 
@@ -90,5 +92,23 @@ def hold_image(config: Config, release: Release, registry: Registry) -> ImageRep
         "memory-mb": memory,
         "image-size-mb": client.images.get(release.image.reference).attrs["Size"] / 1e6,
     }
-    budgets = judge_budgets(config.gate.budgets if config.gate else {}, measured)
-    return ImageReport(release, tuple(checks), latency, memory, tuple(budgets))
+    budgets, notes = hold_to_budgets(config, version, measured, registry)
+    return ImageReport(release, tuple(checks), latency, memory, tuple(budgets), tuple(notes))
+
+
+def hold_to_budgets(
+    config: Config, version: ModelVersion, measured: Mapping[str, float], registry: Registry
+) -> tuple[list[BudgetResult], list[str]]:
+    """(results, notes) of the image's figures, which are logged with its model version.
+
+    Compared with the champion's, unless the version is the champion. Without budgets nothing is
+    logged, and the registry not asked.
+    """
+    budgets = config.gate.budgets if config.gate else {}
+    if not budgets:
+        return [], []
+    registry.log_measurements(version, measured)
+    champion = registry.champion()
+    if champion is None or champion.version == version.version:
+        return judge_budgets(budgets, measured, None)
+    return judge_budgets(budgets, measured, registry.measurements(champion))

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from tidegate import digest
-from tidegate.config import Config
+from tidegate.config import BUDGETS, Config
 from tidegate.context import Context
 from tidegate.errors import DataError
 from tidegate.gate import record as records
+from tidegate.gate.budgets import checked_figures
 from tidegate.registry import (
     DATA_REPORT_ARTIFACT,
     EXAMPLES_ARTIFACT,
@@ -59,6 +60,7 @@ def register_candidate(
     when model or predictions are no longer those that were judged.
     """
     gate = _passed_gate(config, reports)
+    measured = _measurements(gate, reports)
     record = gate["record"]
     model = config.resolve(config.model_path)
     predictions = config.resolve(config.need_evaluation().predictions)
@@ -86,6 +88,7 @@ def register_candidate(
         files={artifact: path for artifact, path in files.items() if path.is_file()},
         tags=tags,
         metrics={r["metric"]: r["candidate"] for r in gate["results"] if r["slice"] is None},
+        measurements=measured,
         alias=registry.challenger_alias,
     )
     release = None
@@ -132,6 +135,14 @@ def create_release(
     )
     ledger.record(event, release)
     return release
+
+
+def _measurements(gate: Mapping[str, Any], reports: Path) -> dict[str, float]:
+    """What the gate held, or may later hold, to a budget: the pipeline may measure more."""
+    # A report of an earlier tidegate names only the figures that it judged.
+    judged = {budget["name"]: budget["value"] for budget in gate.get("budgets", ())}
+    figures = checked_figures(gate.get("measurements", judged), str(reports / "gate-model.json"))
+    return {name: value for name, value in figures.items() if name in BUDGETS}
 
 
 def _passed_gate(config: Config, reports: Path) -> Mapping[str, Any]:

@@ -238,6 +238,7 @@ def _environment() -> Environment:
         "change": numbers.change,
         "candidate": numbers.candidate,
         "allowed": numbers.allowed,
+        "budget_allowed": numbers.budget_allowed,
         "limit": numbers.limit,
         "short": numbers.short,
         "slice": lambda label: escape.markdown(slice_name(label)),

@@ -63,6 +63,18 @@ def allowed(result: Result) -> str:
     return ", ".join(f"{sign}{_TIGHT}{limit(at)}" for sign, at in bounds if at is not None)
 
 
+def budget_allowed(budget: Result) -> str:
+    """The limit, and what makes it where the champion's figure has a part in it."""
+    at, increase = limit(budget["limit"]), budget["max_increase"]
+    if increase is None or budget["champion"] is None:
+        return at
+    unit = ""
+    if isinstance(increase, str):
+        increase, unit = float(increase.removesuffix("%")), f"{_TIGHT}%"
+    most = "" if budget["max"] is None else f", at most {limit(budget['max'])}"
+    return f"{at} (+{limit(increase)}{unit}{most})"
+
+
 def _arrow(harm: float) -> str:
     return figure(0.0) if harm == 0 else f"{'▼' if harm > 0 else '▲'}{_TIGHT}{figure(abs(harm))}"
 

@@ -33,7 +33,17 @@ def _map(values: Schema) -> Schema:
     return {"type": "object", "additionalProperties": values}
 
 
-_BUDGET = _object(name=_TEXT, value=_NUMBER, max=_NUMBER, verdict=_VERDICT, blocking=_FLAG)
+_BUDGET = _object(
+    name=_TEXT,
+    value=_NUMBER,
+    max=_NUMBER_OR_NULL,
+    verdict=_VERDICT,
+    blocking=_FLAG,
+    champion=_NUMBER_OR_NULL,
+    # In the figure's unit, or a share of the champion's figure such as 10%.
+    max_increase={"type": ["number", "string", "null"], "pattern": "%$"},
+    limit=_NUMBER,
+)
 _SEEN = _object(name=_TEXT, verdict=_VERDICT, detail=_TEXT)
 _STEP = _object(name=_TEXT, verdict=_VERDICT, seconds=_NUMBER, detail=_TEXT)
 _EVENT = _object(
@@ -149,6 +159,7 @@ FIELDS: Mapping[str, Mapping[str, Schema]] = {
         "clusters": _COUNT_OR_NULL,
         "baseline": _BASELINE,
         "results": _list(_RESULT),
+        "measurements": _map(_NUMBER),
         "budgets": _list(_BUDGET),
         "notes": _list(_TEXT),
         "record": _RECORD,
@@ -180,6 +191,7 @@ FIELDS: Mapping[str, Mapping[str, Schema]] = {
         "latency": _map(_NUMBER),
         "memory_mb": _NUMBER,
         "budgets": _list(_BUDGET),
+        "notes": _list(_TEXT),
     },
     "promote": _MOVE,
     "rollback": _MOVE,

@@ -119,6 +119,40 @@ def test_fetch_model__replaces_what_is_not_the_registered_model(
     assert (target / "MLmodel").read_text() == "flavors: {}\n"
 
 
+def test_measurements__the_last_one_logged_counts_and_the_others_stay(
+    registry: Registry, files: dict[str, Path]
+) -> None:
+    registry.register(
+        files["model"],
+        files={},
+        tags={"tidegate.commit": "c0ffee"},
+        measurements={"train-minutes": 2.5, "model-size-mb": 0.1 + 0.2},
+        alias="challenger",
+    )
+    made = registry.challenger()
+    assert made is not None
+    assert registry.measurements(made) == {"train-minutes": 2.5, "model-size-mb": 0.1 + 0.2}
+    for latency in (48.0, 48.0, 47.5):
+        registry.log_measurements(made, {"latency-p95-ms": latency})
+    assert registry.measurements(registry.version(made.version)) == {
+        "train-minutes": 2.5,
+        "model-size-mb": 0.1 + 0.2,
+        "latency-p95-ms": 47.5,
+    }
+
+
+@pytest.mark.parametrize("text", ["quick", "nan", "inf", "-1", ""])
+def test_measurements__an_edited_figure_is_an_error_that_names_its_tag(
+    registry: Registry, files: dict[str, Path], text: str
+) -> None:
+    made = registry.register(files["model"], files={}, tags={}, alias="challenger")
+    tag = "tidegate.measured.memory-mb"
+    registry.client.set_model_version_tag(registry.model, made.version, tag, text)
+    with pytest.raises(RegistryError, match=tag) as caught:
+        registry.measurements(registry.version(made.version))
+    assert caught.value.remedy
+
+
 def test_ledger__keeps_its_order_on_either(registry: Registry) -> None:
     ledger = Ledger(registry)
     for second in (3, 1, 2):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -34,6 +35,37 @@ def test_register__version_alias_and_release_carry_what_was_judged(shop: Shop) -
     logged = shop.registry.download(version, PREDICTIONS_ARTIFACT, shop.folder)
     assert logged.read_bytes() == (shop.folder / "reports/predictions.csv").read_bytes()
     assert shop.champion() is None
+
+
+@pytest.mark.parametrize(
+    "added",
+    [
+        {"measurements": {"train-minutes": 2.5, "model-size-mb": 0.25, "gpu: hours!": 3}},
+        {  # as an earlier tidegate wrote it
+            "budgets": [
+                {"name": "train-minutes", "value": 2.5, "max": 20.0},
+                {"name": "model-size-mb", "value": 0.25, "max": 100.0},
+            ]
+        },
+    ],
+)
+def test_register__what_was_measured_is_logged_with_the_version(
+    shop: Shop, added: dict[str, Any]
+) -> None:
+    report = shop.candidate(4, baseline="1")
+    report.write_text(json.dumps({**json.loads(report.read_text()), **added}))
+    shop.register()
+    version = shop.registry.challenger()
+    assert version is not None
+    expected = {"train-minutes": 2.5, "model-size-mb": 0.25}
+    assert shop.registry.measurements(version) == expected
+    assert shop.registry.measurements(shop.registry.version("3")) == {}
+
+
+def negative_figure(shop: Shop) -> None:
+    report = shop.candidate(4)
+    spoilt = {**json.loads(report.read_text()), "measurements": {"train-minutes": -2}}
+    report.write_text(json.dumps(spoilt))
 
 
 def blocked(shop: Shop) -> None:
@@ -85,6 +117,7 @@ def no_verdict(shop: Shop) -> None:
         (no_examples, "no examples"),
         (undecided, "no verdict of the gate"),
         (no_verdict, "no verdict of the gate"),
+        (negative_figure, "train-minutes is -2"),
     ],
 )
 def test_register__refuses_what_the_gate_did_not_let_through(

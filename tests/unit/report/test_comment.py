@@ -94,7 +94,25 @@ CASES = {
             result(),
             log_loss(),
             *SLICES,
-            budgets=[budget()],
+            budgets=[
+                budget(),
+                budget(
+                    name="model-size-mb",
+                    value=14.2,
+                    max=None,
+                    champion=13.9,
+                    max_increase="10%",
+                    limit=15.29,
+                ),
+                budget(
+                    name="train-cost",
+                    value=3.1,
+                    max=5.0,
+                    champion=2.75,
+                    max_increase=0.5,
+                    limit=3.25,
+                ),
+            ],
             notes=["Slices below 200 rows were not judged: carrier=OO (32), carrier=HA (81)."],
         ),
     ],
@@ -103,6 +121,22 @@ CASES = {
         data_report(),
         PIPELINE,
         gate_report(result(), log_loss(), *SLICES, worse_slice(), budgets=[budget()]),
+    ],
+    "over-budget": [
+        data_report(),
+        PIPELINE,
+        gate_report(
+            result(),
+            budgets=[
+                budget(value=2.75, champion=2.4, max_increase="10%", limit=2.64, verdict="fail"),
+                budget(name="model-size-mb", value=14.2, max=50.0, champion=13.9),
+            ],
+            notes=[
+                "train-cost was not judged: the champion's record does not hold it (tidegate "
+                "register-model logs it with each new version; for the champion, set the tag "
+                "tidegate.measured.train-cost on its version in MLflow)."
+            ],
+        ),
     ],
     "no-baseline": [data_report(), PIPELINE, NO_BASELINE],
     "inconclusive": [data_report(), PIPELINE, INCONCLUSIVE],
@@ -131,6 +165,7 @@ def test_comment__each_outcome__reads_as_in_its_golden_file(case):
         ("pass", "✅ Ready to merge: data and model pass (compared with production v3)", False),
         ("blocked-data", "❌ Blocked: the data breaks 5 rules of its contract (flights)", True),
         ("blocked-slice", "❌ Blocked: the model is clearly worse for carrier B6", True),
+        ("over-budget", "❌ Blocked: the model is over its budget for train-minutes", True),
         (
             "no-baseline",
             "✅ Ready to merge: data and model pass (no baseline yet: absolute bounds only)",
@@ -180,6 +215,27 @@ def test_comment__over_budget__says_which():
 
     assert written.headline == "❌ Blocked: the model is over its budget for train-minutes"
     assert "**train-minutes** is 25, and 20 is allowed" in written.body
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"champion": 2.4}, "is 25, 2.4 for the champion, and 20 is allowed"),
+        (
+            {"champion": 2.4, "max_increase": "10%", "max": None, "limit": 2.64},
+            "is 25, 2.4 for the champion, and 2.64 (+10 %) is allowed",
+        ),
+        (
+            {"champion": 0.0, "max_increase": 0.0, "limit": 0.0},
+            "is 25, 0 for the champion, and 0 (+0, at most 20) is allowed",
+        ),
+    ],
+)
+def test_comment__over_a_budget_with_a_champion__names_its_figure(fields, said):
+    over = gate_report(result(), budgets=[budget(value=25.0, verdict="fail", **fields)])
+    body = comment(data_report(), PIPELINE, over).body.replace("\N{NO-BREAK SPACE}", " ")
+
+    assert f"**train-minutes** {said}" in body
 
 
 def test_comment__gate_that_warns__blocks_nothing_and_says_so():

@@ -89,7 +89,18 @@ OWN: dict[str, dict[str, Any]] = {
         "checks": [{"name": "ready", "verdict": "pass", "detail": "after 1.2 s"}],
         "latency": {"p50_ms": 3.2, "p95_ms": 4.8, "p99_ms": 9.9},
         "memory_mb": 211.0,
-        "budgets": [budget(name="latency-p95-ms", value=4.8, max=50.0)],
+        "budgets": [
+            budget(name="latency-p95-ms", value=4.8, max=50.0),
+            budget(
+                name="memory-mb",
+                value=211.0,
+                max=None,
+                champion=200.0,
+                max_increase="10%",
+                limit=220.0,
+            ),
+        ],
+        "notes": ["image-size-mb was not judged: there is no champion to compare it with."],
     },
     "promote": MOVE,
     "rollback": MOVE,
@@ -146,6 +157,26 @@ def test_report_schema__a_report_that_lacks_its_own_fields__is_refused():
     assert not validator.is_valid(REPORTS["check-data"])
 
 
+@pytest.mark.parametrize("key", ["champion", "max_increase", "limit"])
+def test_report_schema__a_budget_without_its_champion_or_limit__is_refused(key):
+    item = budget()
+    del item[key]
+
+    for verb in ("gate-model", "test-image"):
+        validator = Draft202012Validator(report_schema(verb))
+        assert validator.is_valid({**REPORTS[verb], "budgets": [budget()]})
+        assert not validator.is_valid({**REPORTS[verb], "budgets": [item]})
+
+
+@pytest.mark.parametrize(
+    ("increase", "valid"), [("10%", True), ("10 %", True), (5, True), (None, True), ("10", False)]
+)
+def test_report_schema__increase_of_a_budget__is_a_number_or_a_share(increase, valid):
+    report = gate_report(result(), budgets=[budget(champion=2.4, max_increase=increase)])
+
+    assert Draft202012Validator(report_schema("gate-model")).is_valid(report) == valid
+
+
 @pytest.mark.parametrize("verb", REPORTS)
 def test_render_verb__each_verb__is_markdown_that_a_terminal_shows_too(verb):
     text = render_verb(verb, REPORTS[verb])
@@ -172,6 +203,22 @@ def test_render_verb__blocked_data__names_dataset_column_rule_count_and_rows():
 
     for part in ("flights", "carrier", "isin(['9E', 'AA'", "412", "2013-05.parquet row 17: ZZ"):
         assert part in seen
+
+
+def test_render_verb__image_budgets__show_champion_limit_and_what_was_not_judged():
+    shown = show(render_verb("test-image", REPORTS["test-image"])).replace(
+        "\N{NO-BREAK SPACE}", " "
+    )
+    rows = [line.split() for line in shown.splitlines()]
+
+    assert ["budget", "measured", "champion", "allowed"] in rows
+    assert ["✅", "latency-p95-ms", "4.8", "–", "50"] in rows
+    assert ["✅", "memory-mb", "211", "200", "220", "(+10", "%)"] in rows
+    assert "image-size-mb was not judged: there is no champion" in shown
+
+
+def test_render_verb__budgets_without_a_champion__have_no_column_for_it():
+    assert "champion" not in render_verb("gate-model", REPORTS["gate-model"])
 
 
 def show(text: str) -> str:
@@ -244,3 +291,22 @@ def test_share__small_ones__are_never_nothing(share, shown):
 )
 def test_change__a_harm__says_whether_it_is_worse(fields, shown):
     assert numbers.change(result(**fields)).replace("\N{NO-BREAK SPACE}", " ") == shown
+
+
+@pytest.mark.parametrize(
+    ("fields", "shown"),
+    [
+        ({"max": 50.0}, "50"),
+        ({"max": 50.0, "champion": 48.0}, "50"),
+        ({"champion": 48.0, "max": None, "max_increase": "10%", "limit": 52.8}, "52.8 (+10 %)"),
+        ({"champion": 48.0, "max": None, "max_increase": " 2.5 %", "limit": 49.2}, "49.2 (+2.5 %)"),
+        ({"champion": 48.0, "max": None, "max_increase": 5.0, "limit": 53.0}, "53 (+5)"),
+        (
+            {"champion": 48.0, "max": 50.0, "max_increase": "10%", "limit": 50.0},
+            "50 (+10 %, at most 50)",
+        ),
+        ({"champion": None, "max": 50.0, "max_increase": "10%", "limit": 50.0}, "50"),
+    ],
+)
+def test_budget_allowed__a_limit__says_where_it_comes_from(fields, shown):
+    assert numbers.budget_allowed(budget(**fields)).replace("\N{NO-BREAK SPACE}", " ") == shown
