@@ -108,9 +108,12 @@ def _evaluation(config: Config) -> Iterator[Check]:
         yield Check("predictions table", "note", f"{path} is not there yet",
                     "run the pipeline that writes it")  # fmt: skip
         return
-    from tidegate.gate.evaluation import load_predictions
+    from tidegate.gate.rows.tables import open_table
 
-    yield _looked_at("predictions table", lambda: f"{load_predictions(config, path).height} rows")
+    wanted = config.evaluation.predictions
+    yield _looked_at(
+        "predictions table", lambda: f"{open_table(config, wanted, 'candidate').rows} rows"
+    )
 
 
 def _registry(config: Config, context: Context) -> Iterator[Check]:

@@ -5,6 +5,7 @@ from tidegate.config.sections import (
     BUDGETS,
     METRICS,
     Bound,
+    Budget,
     Config,
     Dataset,
     Deploy,
@@ -13,12 +14,14 @@ from tidegate.config.sections import (
     Gate,
     Image,
     Serving,
+    SliceColumn,
 )
 
 __all__ = [
     "BUDGETS",
     "METRICS",
     "Bound",
+    "Budget",
     "Config",
     "Dataset",
     "Deploy",
@@ -27,6 +30,7 @@ __all__ = [
     "Gate",
     "Image",
     "Serving",
+    "SliceColumn",
     "load",
     "place_of",
 ]

@@ -60,24 +60,42 @@ def load(path: Path) -> Config:
 
 def _check_relations(config: Config, tree: yaml.Node) -> None:
     """Hold the sections to one another: what no single field can see."""
+    if config.evaluation is not None:
+        for key, task in (("score", "binary"), ("scores", "multiclass"),
+                          ("positive_label", "binary")):  # fmt: skip
+            if getattr(config.evaluation, key) and config.task != task:
+                name = key.replace("_", "-")
+                raise ConfigError(
+                    f"evaluation.{name} is for task: {task}, and this is {config.task}",
+                    where=_where(config.path, tree, ("evaluation", name)),
+                    remedy="take it out, or mend the task",
+                )
     if config.gate is not None:
         known = METRICS[config.task]
         for section, metrics in (
             ("metrics", config.gate.metrics),
             ("slice-metrics", config.gate.slice_metrics),
         ):
-            for name in metrics:
-                _known_name(config, tree, ("gate", section, name), name, known, "metric")
-                if (
-                    name in PROBABILITY_METRICS
-                    and config.evaluation is not None
-                    and config.evaluation.score is None
-                ):
-                    raise ConfigError(
-                        f"{name} needs a probability, and evaluation names no score column",
-                        where=_where(config.path, tree, ("gate", section, name)),
-                        remedy="set evaluation.score, or take the metric out",
-                    )
+            for name, bound in metrics.items():
+                place = ("gate", section, name)
+                if bound.function is not None:
+                    if name in known:
+                        raise ConfigError(
+                            f"{name} is a metric of tidegate's own, and function names another",
+                            where=_where(config.path, tree, place),
+                            remedy="give the metric of your own another name",
+                        )
+                    continue
+                _known_name(config, tree, place, name, known, "metric")
+                evaluation = config.evaluation
+                if name in PROBABILITY_METRICS and evaluation is not None:
+                    wanted = "scores" if config.task == "multiclass" else "score"
+                    if not getattr(evaluation, wanted):
+                        raise ConfigError(
+                            f"{name} needs a probability, and evaluation names no {wanted}",
+                            where=_where(config.path, tree, place),
+                            remedy=f"set evaluation.{wanted}, or take the metric out",
+                        )
         if config.gate.slice_metrics and config.evaluation and not config.evaluation.slices:
             raise ConfigError(
                 "slice-metrics have no slices to judge",

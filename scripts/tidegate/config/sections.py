@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
+from math import isfinite
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -32,8 +34,23 @@ METRICS: Mapping[str, tuple[str, ...]] = {
         "brier-score",
         "expected-calibration-error",
     ),
-    "multiclass": ("accuracy", "balanced-accuracy", "macro-f1"),
-    "regression": ("mae", "rmse", "r2", "bias"),
+    "multiclass": (
+        "accuracy",
+        "balanced-accuracy",
+        "macro-f1",
+        "weighted-f1",
+        "recall-per-class",
+        "log-loss",
+    ),
+    "regression": (
+        "mae",
+        "rmse",
+        "median-absolute-error",
+        "r2",
+        "mape",
+        "pinball-loss",
+        "bias",
+    ),
 }
 PROBABILITY_METRICS = frozenset(
     {"roc-auc", "pr-auc", "log-loss", "brier-score", "expected-calibration-error"}
@@ -46,6 +63,7 @@ BUDGETS = (
     "memory-mb",
     "model-size-mb",
     "train-minutes",
+    "train-cost",
 )
 
 SERVICE_NAME = r"^[a-z0-9]([a-z0-9._-]*[a-z0-9])?$"
@@ -60,7 +78,34 @@ _Names = Annotated[list[str], BeforeValidator(_as_list, json_schema_input_type=s
 
 
 def _slice_columns(value: Any) -> Any:
-    return [_as_list(item) for item in value] if isinstance(value, list) else value
+    if not isinstance(value, list):
+        return value
+    return [item if isinstance(item, list) else [item] for item in value]
+
+
+def _slice_column(value: Any) -> Any:
+    if isinstance(value, str):
+        return {"column": value}
+    if isinstance(value, dict) and len(value) == 1 and "column" not in value:
+        column, cuts = next(iter(value.items()))
+        return {"column": column, "cuts": cuts}
+    return value
+
+
+def _budget(value: Any) -> Any:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return {"max": value} if is_number else value
+
+
+def _increase(value: Any) -> Any:
+    number = str(value).strip()
+    try:
+        size = float(number.removesuffix("%"))
+    except ValueError:
+        size = -1.0
+    if isinstance(value, bool) or not (isfinite(size) and size >= 0):
+        raise ValueError(f"{value!r} is neither a number (5) nor a share (10%), 0 or more")
+    return number if number.endswith("%") else size
 
 
 def _share_or_count(value: Any) -> Any:
@@ -75,6 +120,16 @@ def _share_or_count(value: Any) -> Any:
     elif not isinstance(value, int) or isinstance(value, bool) or value < 0:
         raise ValueError(f"{value!r} is neither a count (10) nor a share (0.1%)")
     return value
+
+
+ShareOrCount = Annotated[int | str, BeforeValidator(_share_or_count)]
+
+
+def share_of(tolerated: int | str, rows: int) -> int:
+    """A count, or a share such as 0.1% of `rows`, as a count."""
+    if isinstance(tolerated, str):
+        return int(rows * float(tolerated.strip().removesuffix("%")) / 100)
+    return tolerated
 
 
 def _at_least_one(metrics: dict[str, Bound]) -> dict[str, Bound]:
@@ -99,59 +154,116 @@ class Dataset(_Section):
     schema_reference: str = Field(
         alias="schema", description="file.py:Name, package.module:Name, or a YAML or JSON file."
     )
-    max_failing_rows: Annotated[int | str, BeforeValidator(_share_or_count)] = Field(
+    max_failing_rows: ShareOrCount = Field(
         0, description="Failing rows that are tolerated: a count, or a share such as 0.1%."
     )
     redact: list[str] = Field([], description="Columns whose values never leave the runner.")
     reference: str | None = Field(None, description="An earlier dataset to compare with.")
 
     def tolerated_rows(self, rows: int) -> int:
-        if isinstance(self.max_failing_rows, str):
-            return int(rows * float(self.max_failing_rows.strip().removesuffix("%")) / 100)
-        return self.max_failing_rows
+        return share_of(self.max_failing_rows, rows)
+
+
+class SliceColumn(_Section):
+    """A column whose values make slices; with cuts, the ranges between them do."""
+
+    column: str
+    cuts: tuple[float, ...] = Field(
+        (), description="Increasing numbers: [a, b] makes three ranges."
+    )
+
+    @model_validator(mode="after")
+    def _increasing(self) -> Self:
+        if any(low >= high for low, high in pairwise(self.cuts)) or not all(
+            isfinite(cut) for cut in self.cuts
+        ):
+            raise ValueError(f"the cuts of {self.column!r} must be finite and increase")
+        return self
+
+
+_SliceItem = str | dict[str, list[float]]
 
 
 class Evaluation(_Section):
     """The predictions table that the service's own pipeline writes."""
 
-    predictions: str = Field(description="Parquet or CSV: key, label, score, slice columns.")
+    predictions: str = Field(
+        description="Parquet or CSV file, folder or glob: key, label, score, slice columns."
+    )
+    inputs: str | None = Field(
+        None,
+        description="Table with the key and the model's inputs for the same rows: on it the "
+        "champion is scored anew when its logged predictions are of another evaluation set.",
+    )
     key: Annotated[_Names, Field(min_length=1)]
     label: str
+    positive_label: str | None = Field(
+        None, description="binary: the label that counts as 1, where labels are text."
+    )
     score: str | None = Field(None, description="Column with a probability.")
+    scores: dict[str, str] = Field(
+        {}, description="multiclass: for each class the column with its probability."
+    )
     prediction: str | None = Field(None, description="Column with a predicted class or value.")
     threshold: float = Field(0.5, ge=0, le=1, description="Score from which a row is positive.")
+    quantile: float = Field(0.5, gt=0, lt=1, description="Quantile that pinball-loss is for.")
+    weight: str | None = Field(None, description="Column with the weight of a row, 0 or more.")
     cluster: str | None = Field(None, description="Rows that are not independent of one another.")
     slices: Annotated[
-        list[list[str]],
-        BeforeValidator(_slice_columns, json_schema_input_type=list[str | list[str]]),
-    ] = []
+        list[list[Annotated[SliceColumn, BeforeValidator(_slice_column)]]],
+        BeforeValidator(_slice_columns, json_schema_input_type=list[_SliceItem | list[_SliceItem]]),
+    ] = Field(
+        [],
+        description="A column, several (their combinations), or `{column: [cut, ...]}` for ranges.",
+    )
+    max_unpaired_rows: ShareOrCount = Field(
+        0,
+        description="Rows that may stand in the candidate's or the baseline's table alone: a "
+        "count, or a share such as 0.1%.",
+    )
     measurements: str | None = Field(
         None, description="JSON object of figures that the pipeline measured, for the budgets."
     )
 
     @model_validator(mode="after")
     def _one_output(self) -> Self:
-        if (self.score is None) == (self.prediction is None):
+        if self.scores:
+            if self.score is not None:
+                raise ValueError("name score for two classes, or scores for more, not both")
+        elif (self.score is None) == (self.prediction is None):
             raise ValueError("name exactly one of score and prediction")
-        if self.output in (self.label, *self.key):
-            raise ValueError(
-                f"the column {self.output!r} cannot be both the model's answer and the label or key"
-            )
+        for column in self.outputs:
+            if column in (self.label, *self.key):
+                raise ValueError(
+                    f"the column {column!r} cannot be both the model's answer and the label or key"
+                )
+        groups = [tuple(part.column for part in group) for group in self.slices]
+        repeated = next((group for group in groups if groups.count(group) > 1), None)
+        if repeated:
+            raise ValueError(f"slices name {', '.join(repeated)} twice")
         return self
 
     @property
-    def output(self) -> str:
-        """The column that holds what the model said."""
-        column = self.score if self.score is not None else self.prediction
-        assert column is not None  # noqa: S101 - _one_output has seen to it
-        return column
+    def outputs(self) -> list[str]:
+        """The columns that hold what the model said."""
+        single = self.score if self.score is not None else self.prediction
+        return [*([single] if single is not None else []), *self.scores.values()]
+
+    @property
+    def slice_columns(self) -> list[str]:
+        """Every column that a slice is made of, once each."""
+        return list(dict.fromkeys(part.column for group in self.slices for part in group))
 
     @property
     def columns(self) -> list[str]:
-        """Every column that the predictions table must have, in a fixed order."""
-        slices = [column for group in self.slices for column in group]
-        wanted = [*self.key, self.label, self.output, *([self.cluster] if self.cluster else [])]
-        return list(dict.fromkeys([*wanted, *slices]))
+        """Every column that the candidate's table must have, in a fixed order."""
+        extra = [column for column in (self.cluster, self.weight) if column]
+        return list(
+            dict.fromkeys([*self.key, self.label, *self.outputs, *extra, *self.slice_columns])
+        )
+
+    def tolerated_unpaired(self, rows: int) -> int:
+        return share_of(self.max_unpaired_rows, rows)
 
 
 class Bound(_Section):
@@ -162,12 +274,51 @@ class Bound(_Section):
     max_regression: float | None = Field(
         None, ge=0, description="By how much it may be worse than the baseline on the same rows."
     )
+    function: str | None = Field(
+        None,
+        description="A metric of your own, package.module:name or file.py:name, called with the "
+        "arrays (label, output), and weight where evaluation.weight is set; gives a number.",
+    )
+    higher_is_better: bool | None = Field(
+        None, description="Which way a metric of your own is good; needed beside function."
+    )
 
     @model_validator(mode="after")
     def _bounds_something(self) -> Self:
         if self.min is None and self.max is None and self.max_regression is None:
             raise ValueError("a metric without a bound decides nothing: set min, max or "
                              "max-regression")  # fmt: skip
+        if not all(isfinite(bound) for bound in self.held_to):
+            raise ValueError("a bound must be a finite number")
+        if self.function is not None and self.higher_is_better is None:
+            raise ValueError("say higher-is-better: true or false beside function")
+        if self.function is None and self.higher_is_better is not None:
+            raise ValueError("higher-is-better is known, unless the metric is your own (function)")
+        return self
+
+    @property
+    def held_to(self) -> list[float]:
+        """The limits that are set."""
+        limits = (self.min, self.max, self.max_regression)
+        return [limit for limit in limits if limit is not None]
+
+
+class Budget(_Section):
+    """What one measured figure is held to. A number alone is its max."""
+
+    max: float | None = Field(
+        None, gt=0, allow_inf_nan=False, description="The figure must be at most this."
+    )
+    max_increase: Annotated[float | str | None, BeforeValidator(_increase)] = Field(
+        None,
+        description="By how much it may be above the champion's: in its own unit, or a share such "
+        "as 10%.",
+    )
+
+    @model_validator(mode="after")
+    def _holds_something(self) -> Self:
+        if self.max is None and self.max_increase is None:
+            raise ValueError("a budget without a limit decides nothing: set max or max-increase")
         return self
 
 
@@ -190,9 +341,19 @@ class Gate(_Section):
     on_missing_baseline: Literal["fail", "absolute-only"] = Field(
         "absolute-only", description="What happens before there is a champion."
     )
+    on_unscorable_baseline: Literal["fail", "absolute-only"] = Field(
+        "fail", description="What happens when the champion cannot score today's evaluation set."
+    )
+    allow_same_version: bool = Field(
+        False,
+        description="Whether a candidate may be held against itself: a pull request that changes "
+        "no model.",
+    )
     metrics: Annotated[dict[str, Bound], AfterValidator(_at_least_one)]
     slice_metrics: dict[str, Bound] = {}
-    budgets: dict[str, Annotated[float, Field(gt=0)]] = {}
+    budgets: dict[
+        str, Annotated[Budget, BeforeValidator(_budget, json_schema_input_type=float | Budget)]
+    ] = {}
 
 
 class Registry(_Section):

@@ -2,73 +2,153 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import polars as pl
 
-from tidegate import digest
 from tidegate.config import Config
-from tidegate.errors import ConfigError, DataError
-from tidegate.gate.evaluation import evaluation_digest, load_predictions
-from tidegate.registry import PREDICTIONS_ARTIFACT, Registry
+from tidegate.context import Context
+from tidegate.errors import ConfigError, DataError, RegistryError
+from tidegate.gate.rows.evaluation_digest import evaluation_digest
+from tidegate.gate.rows.tables import Table, open_table, scan
+from tidegate.gate.scoring import Unscorable, score_version
+from tidegate.registry import (
+    GATE_REPORT_ARTIFACT,
+    PREDICTIONS_ARTIFACT,
+    ModelVersion,
+    Registry,
+)
 
 
 @dataclass(frozen=True)
 class Baseline:
-    """A baseline's predictions. source: `file`, or `logged` with the version in the registry."""
+    """A baseline's predictions.
 
-    table: pl.DataFrame
+    source: `file`; `logged` with the version, or `scored` by it now; `unscorable`: the version
+    cannot answer on today's evaluation set, and the config lets the absolute bounds decide.
+    """
+
+    table: Table | None
     source: str
-    version: str | None
-    predictions_digest: str
+    version: str | None = None
+    model_digest: str | None = None
+    note: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         return {
             "version": self.version,
             "source": self.source,
-            "predictions_digest": self.predictions_digest,
+            "predictions_digest": None if self.table is None else self.table.digest,
         }
 
 
 def resolve_baseline(
     config: Config,
     wanted: str | None,
+    candidate: Table,
     expected_digest: str,
     open_registry: Callable[[], Registry],
+    context: Context,
+    folder: Path,
 ) -> Baseline | None:
     """The baseline that `wanted` names; by default the champion. None when there is none yet.
 
     wanted: path of a table, models:/NAME@ALIAS, models:/NAME/VERSION, or none.
-    expected_digest: evaluation digest of the candidate's table; a logged table must have the same.
+    expected_digest: evaluation digest of the candidate's; a logged table must have the same.
+    folder: where what is downloaded or scored is kept.
     Raises RegistryError when the registry cannot say: that is never "no baseline".
     """
     if wanted == "none":
         return None
     if wanted is not None and not wanted.startswith("models:/"):
-        path = config.resolve(wanted)
-        table = load_predictions(config, path)
-        return Baseline(table, "file", None, digest.of_file(path))
+        return Baseline(open_table(config, wanted, "baseline"), "file")
     registry = open_registry()
     version = registry.champion() if wanted is None else registry.reference(wanted)
     if version is None:
         return None
-    with TemporaryDirectory() as folder:
-        path = registry.download(version, PREDICTIONS_ARTIFACT, Path(folder))
-        try:
-            table = load_predictions(config, path)
-            found = evaluation_digest(table, config.need_evaluation())
-        except ConfigError:  # the candidate has the column: the version was judged by other rules
-            found = None
-        predictions_digest = digest.of_file(path)
-    if found != expected_digest:
-        raise DataError(
-            f"version {version.version} was judged on another evaluation set",
-            where=f"{registry.shown_uri}, {version.uri}",
-            remedy="score that version on the evaluation set of today and pass its table with "
-            "--baseline TABLE, or keep the evaluation set as it was",
+    model = _model_digest(registry, version, folder)
+    path = registry.download(version, PREDICTIONS_ARTIFACT, folder / "logged")
+    logged = _same_evaluation_set(config, path, expected_digest)
+    if logged is not None:
+        return Baseline(logged, "logged", version.version, model)
+    try:
+        table = _scored_now(config, registry, version, candidate, folder, context)
+    except Unscorable as error:
+        if config.need_gate().on_unscorable_baseline == "fail":
+            raise
+        note = (
+            f"Version {version.version} cannot be scored on today's evaluation set "
+            f"({error.what.splitlines()[0]}): the candidate is held to the absolute bounds alone."
         )
-    return Baseline(table, "logged", version.version, predictions_digest)
+        return Baseline(None, "unscorable", version.version, model, note)
+    return Baseline(table, "scored", version.version, model)
+
+
+def _same_evaluation_set(config: Config, path: Path, expected_digest: str) -> Table | None:
+    """The logged table, if it is of the evaluation set that the candidate was judged on."""
+    try:
+        # As a candidate's table: it has every column, or it was written by other rules.
+        table = open_table(config, path, "candidate")
+    except ConfigError:
+        return None
+    if evaluation_digest(table, config.need_evaluation()) != expected_digest:
+        return None
+    return replace(table, side="baseline")
+
+
+def _scored_now(
+    config: Config,
+    registry: Registry,
+    version: ModelVersion,
+    candidate: Table,
+    folder: Path,
+    context: Context,
+) -> Table:
+    evaluation = config.need_evaluation()
+    if evaluation.inputs is None:
+        raise Unscorable(
+            f"version {version.version} was judged on another evaluation set, and the config does "
+            "not say how to score it on today's",
+            where=f"{registry.shown_uri}, {version.uri}",
+            remedy="name the rows with the model's inputs in evaluation.inputs; or score that "
+            "version yourself and pass its table with --baseline TABLE; or set "
+            "gate.on-unscorable-baseline: absolute-only",
+        )
+    inputs = config.resolve(evaluation.inputs)
+    if not inputs.is_file():
+        raise DataError(
+            "the table with the model's inputs is not there",
+            where=str(inputs),
+            remedy="run the pipeline that writes it, or mend evaluation.inputs",
+        )
+    scored = score_version(version, registry, config, inputs, folder, context.environ)
+    return open_table(config, _with_labels(config, scored, candidate), "baseline")
+
+
+def _with_labels(config: Config, scored: Path, candidate: Table) -> Path:
+    """The champion's answers with the labels of the candidate's table: it was not asked for any."""
+    evaluation = config.need_evaluation()
+    labels = candidate.scan().select(*evaluation.key, evaluation.label)
+    path = scored.with_name("labelled.parquet")
+    scan([scored]).join(labels, on=evaluation.key, how="inner", nulls_equal=True).sink_parquet(path)
+    if pl.scan_parquet(path).select(pl.len()).collect().item() == 0:
+        raise DataError(
+            "no row of evaluation.inputs has a key of the predictions table",
+            where=str(evaluation.inputs),
+            remedy="write both tables of the same rows, with the same key",
+        )
+    return path
+
+
+def _model_digest(registry: Registry, version: ModelVersion, folder: Path) -> str | None:
+    """Digest of the version's model, as its gate record holds it; None for one without."""
+    try:
+        path = registry.download(version, GATE_REPORT_ARTIFACT, folder / "report")
+        digest: str | None = json.loads(path.read_text())["record"]["candidate"]["model_digest"]
+    except (RegistryError, OSError, ValueError, KeyError, TypeError):
+        return None
+    return digest

@@ -2,61 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
-import numpy as np
-import polars as pl
-from numpy.typing import NDArray
-
 from tidegate import digest
-from tidegate.config import Bound, Config, Evaluation, Gate
+from tidegate.config import Config, Gate
 from tidegate.context import Context
 from tidegate.data.sources import data_digest
 from tidegate.errors import DataError
 from tidegate.gate import record as records
 from tidegate.gate.baseline import Baseline, resolve_baseline
 from tidegate.gate.budgets import BudgetResult, folder_megabytes, judge_budgets, read_measurements
-from tidegate.gate.comparison import Judgement, judge
-from tidegate.gate.evaluation import encode_classes, evaluation_digest, load_predictions, pair
-from tidegate.gate.metrics import METRICS, Floats, Undefined
+from tidegate.gate.judging import Result, judge_all
+from tidegate.gate.rows.evaluation_digest import evaluation_digest
+from tidegate.gate.rows.pairing import Pairing, settle
+from tidegate.gate.rows.pieces import join_tables
+from tidegate.gate.rows.tables import open_table
 from tidegate.registry import Registry
 from tidegate.verdict import Verdict, worst
-
-Rows = NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class Result:
-    """One metric on one slice (None: overall). blocking: whether a bad verdict stops the change."""
-
-    metric: str
-    slice: Mapping[str, str | None] | None
-    rows: int
-    bound: Bound
-    judgement: Judgement
-    blocking: bool
-
-    def to_dict(self) -> dict[str, Any]:
-        judged = self.judgement
-        return {
-            "metric": self.metric,
-            "slice": None if self.slice is None else dict(self.slice),
-            "rows": self.rows,
-            "candidate": judged.candidate,
-            "baseline": judged.baseline,
-            "harm": judged.harm,
-            "lower": _finite(judged.lower),
-            "upper": _finite(judged.upper),
-            "max_regression": self.bound.max_regression,
-            "min": self.bound.min,
-            "max": self.bound.max,
-            "verdict": str(judged.verdict),
-            "blocking": self.blocking,
-            "rows_needed": judged.rows_needed,
-            "reason": judged.reason,
-        }
 
 
 @dataclass(frozen=True)
@@ -71,6 +37,7 @@ class GateReport:
     baseline: Baseline | None
     results: tuple[Result, ...]
     budgets: tuple[BudgetResult, ...]
+    measurements: Mapping[str, float]
     notes: tuple[str, ...]
     record: Mapping[str, Any]
 
@@ -93,6 +60,7 @@ class GateReport:
             "baseline": None if self.baseline is None else self.baseline.to_dict(),
             "results": [result.to_dict() for result in self.results],
             "budgets": [budget.to_dict() for budget in self.budgets],
+            "measurements": dict(self.measurements),
             "notes": list(self.notes),
             "record": dict(self.record),
         }
@@ -105,49 +73,62 @@ def gate_model(
     candidate: str | None = None,
     baseline: str | None = None,
     measurements: str | None = None,
+    allow_same_version: bool = False,
+    parts: int | None = None,
     open_registry: Callable[[], Registry],
 ) -> GateReport:
     """Judge the candidate's predictions table; see docs/statistics.md for how.
 
     candidate, measurements: paths relative to the config's folder; baseline: see resolve_baseline.
+    parts: in how many pieces the rows are judged; by default as many as the memory asks for.
     """
     evaluation, gate = config.need_evaluation(), config.need_gate()
-    candidate_path = config.resolve(candidate or evaluation.predictions)
-    table = load_predictions(config, candidate_path)
+    table = open_table(config, candidate or evaluation.predictions, "candidate")
     evaluated = evaluation_digest(table, evaluation)
-    against = resolve_baseline(config, baseline, evaluated, open_registry)
-    if against is None and gate.on_missing_baseline == "fail":
-        raise DataError(
-            "there is no baseline, and the config asks for one (on-missing-baseline: fail)",
-            where=str(config.path),
-            remedy="pass --baseline TABLE, or set on-missing-baseline: absolute-only for the first "
-            "release",
+    with TemporaryDirectory(prefix="tidegate-") as name:
+        folder = Path(name)
+        against = resolve_baseline(
+            config, baseline, table, evaluated, open_registry, context, folder
         )
-    notes = [] if against is not None else [
-        "There is no baseline yet: the candidate is held to the absolute bounds alone."
-    ]  # fmt: skip
-    candidate_digest = digest.of_file(candidate_path)
-    if against is not None and against.predictions_digest == candidate_digest:
-        notes.append("Candidate and baseline made the very same predictions.")
-    judged = _Judge(config, evaluation, gate, table, against, notes)
-    results = (*judged.overall(), *judged.slices())
+        notes = _baseline_notes(config, gate, against, wanted=baseline)
+        model = _model_digest(config)
+        if against is not None:
+            allowed = allow_same_version or gate.allow_same_version
+            _refuse_same(against, model, table.digest, notes, allowed=allowed)
+        tables = [table]
+        if against is not None and against.table is not None:
+            tables.append(against.table)
+        has_baseline = len(tables) > 1
+        pairing = Pairing.of(config, *tables, *([None] if not has_baseline else []))
+        pieces, tally = join_tables(pairing, tables, folder, parts)
+        notes += settle(config, tables, pairing, tally)
+        results = judge_all(config, pieces, tally, has_baseline=has_baseline, notes=notes)
     if not results:
         raise DataError(
             "nothing could be judged: every bound needs a baseline, and there is none",
             where=str(config.path),
             remedy="give at least one metric an absolute bound (min or max)",
         )
-    budgets = _budgets(config, gate, measurements or evaluation.measurements, notes)
+    figures = _figures(config, measurements or evaluation.measurements)
+    later = [name for name in gate.budgets if name not in figures]
+    if later:
+        notes.append(f"Budgets that are judged where they are measured: {', '.join(later)}.")
+    budgets, unjudged = judge_budgets(
+        gate.budgets, figures, _champions(gate, against, open_registry)
+    )
+    notes += unjudged
     verdict, blocked = decide(gate, results, budgets)
+    clusters = len(tally.clusters) if tally.clusters is not None else None
     return GateReport(
         service=config.service,
         mode=gate.mode,
         confidence=gate.confidence,
-        rows=table.height,
-        clusters=judged.cluster_count,
+        rows=tally.paired,
+        clusters=clusters if evaluation.cluster is not None else None,
         baseline=against,
         results=results,
         budgets=tuple(budgets),
+        measurements=figures,
         notes=tuple(notes),
         record=records.seal(
             {
@@ -161,10 +142,9 @@ def gate_model(
                 "data_digest": data_digest(config),
                 "evaluation_digest": evaluated,
                 "config_digest": config.gate_digest,
-                "candidate": {
-                    "model_digest": _model_digest(config),
-                    "predictions_digest": candidate_digest,
-                },
+                "results_digest": records.results_digest(results, budgets),
+                "measurements": figures,
+                "candidate": {"model_digest": model, "predictions_digest": table.digest},
                 "baseline": None if against is None else against.to_dict(),
             }
         ),
@@ -194,148 +174,66 @@ def _inconclusive_slice(results: tuple[Result, ...]) -> bool:
     )
 
 
-class _Judge:
-    """The tables as arrays, and the metrics applied to all rows or to some."""
-
-    def __init__(
-        self,
-        config: Config,
-        evaluation: Evaluation,
-        gate: Gate,
-        table: pl.DataFrame,
-        baseline: Baseline | None,
-        notes: list[str],
-    ):
-        self.evaluation, self.gate, self.table, self.notes = evaluation, gate, table, notes
-        tables = [table] if baseline is None else [table, baseline.table]
-        if config.task == "multiclass":
-            tables = encode_classes(tables, evaluation)
-        self.label: Floats = tables[0][evaluation.label].cast(pl.Float64).to_numpy()
-        self.output: Floats = tables[0][evaluation.output].cast(pl.Float64).to_numpy()
-        self.before = None if baseline is None else pair(tables[0], tables[1], evaluation)
-        self.clusters = (
-            None
-            if evaluation.cluster is None
-            else _renumbered(table[evaluation.cluster].rank("dense").fill_null(0).to_numpy())
+def _baseline_notes(
+    config: Config, gate: Gate, against: Baseline | None, *, wanted: str | None
+) -> list[str]:
+    """What is to be said of the baseline. Raises DataError where the config asks for one."""
+    if against is not None:
+        return [against.note] if against.note else []
+    if gate.on_missing_baseline == "fail":
+        raise DataError(
+            "there is no baseline, and the config asks for one (on-missing-baseline: fail)",
+            where=str(config.path),
+            remedy="pass --baseline TABLE, or set on-missing-baseline: absolute-only for the first "
+            "release",
         )
-        self.cluster_count = None if self.clusters is None else int(self.clusters.max()) + 1
+    if wanted == "none":
+        return ["No baseline was asked for: the candidate is held to the absolute bounds alone."]
+    return ["There is no baseline yet: the candidate is held to the absolute bounds alone."]
 
-    def overall(self) -> Iterator[Result]:
-        everything = np.arange(self.table.height)
-        for name, bound in self.gate.metrics.items():
-            try:
-                judged = self._judge(name, bound, everything, self.gate.confidence)
-            except Undefined as reason:
-                raise DataError(
-                    f"{name} has no value on this evaluation set: {reason}",
-                    where=self.evaluation.predictions,
-                    remedy="an evaluation set needs rows of each class, and predictions of each",
-                ) from None
-            if judged is None:
-                self.notes.append(f"{name} was not judged: its bound needs a baseline.")
-            else:
-                yield Result(name, None, self.table.height, bound, judged, blocking=True)
 
-    def slices(self) -> Iterator[Result]:
-        """Each slice metric on each slice that is large enough.
-
-        The family is corrected after Šidák 1967: with k results, each is judged at
-        confidence^(1/k), so that all ends hold together at the configured confidence.
-        """
-        if not self.gate.slice_metrics:
-            return
-        chosen = [
-            (label, rows)
-            for columns in self.evaluation.slices
-            for label, rows in self._large_slices(columns)
-        ]
-        family = max(1, len(chosen) * len(self.gate.slice_metrics))
-        confidence = self.gate.confidence ** (1 / family)
-        for name, bound in self.gate.slice_metrics.items():
-            if self.before is None and bound.min is None and bound.max is None:
-                self.notes.append(f"{name} by slice was not judged: its bound needs a baseline.")
-                continue
-            for label, rows in chosen:
-                try:
-                    judged = self._judge(name, bound, rows, confidence)
-                except Undefined as reason:
-                    self.notes.append(f"{name} was not judged for {_shown(label)}: {reason}.")
-                    continue
-                if judged is not None:
-                    warned = (
-                        judged.verdict is Verdict.INCONCLUSIVE
-                        and self.gate.on_inconclusive_slice == "warn"
-                    )
-                    yield Result(name, label, rows.size, bound, judged, blocking=not warned)
-
-    def _judge(self, name: str, bound: Bound, rows: Rows, confidence: float) -> Judgement | None:
-        metric = METRICS[name]
-        label = self.label[rows]
-
-        def model(output: Floats) -> tuple[Floats, Floats]:
-            chosen = output[rows]
-            if metric.threshold and self.evaluation.score is not None:
-                chosen = (chosen >= self.evaluation.threshold).astype(np.float64)
-            return label, chosen
-
-        return judge(
-            metric,
-            bound,
-            model(self.output),
-            None if self.before is None else model(self.before),
-            None if self.clusters is None else _renumbered(self.clusters[rows]),
-            confidence,
+def _refuse_same(
+    against: Baseline, model: str | None, predictions: str, notes: list[str], *, allowed: bool
+) -> None:
+    """A candidate held against itself passes whatever it is: only where that was asked for."""
+    same_model = model is not None and model == against.model_digest
+    same_table = against.table is not None and against.table.digest == predictions
+    if not same_model and not same_table:
+        return
+    name = "the baseline" if against.version is None else f"version {against.version}"
+    what = "model" if same_model else "predictions"
+    said = f"the candidate's {what} and those of {name} are the very same".replace(
+        "model and those", "model and that"
+    )
+    if not allowed:
+        raise DataError(
+            f"{said}: compared with itself, anything passes",
+            remedy="see that the pipeline trained and scored a new model; where an unchanged one "
+            "is meant, set gate.allow-same-version or pass --allow-same-version",
         )
-
-    def _large_slices(self, columns: list[str]) -> Iterator[tuple[dict[str, str | None], Rows]]:
-        groups = (
-            self.table.select(columns)
-            .with_row_index("__row")
-            .group_by(columns)
-            .agg("__row")
-            .sort(columns, nulls_last=True)
-        )
-        small = []
-        for group in groups.iter_rows(named=True):
-            rows = np.asarray(group.pop("__row"), dtype=np.int64)
-            label = {name: None if value is None else str(value) for name, value in group.items()}
-            if rows.size >= self.gate.min_slice_rows:
-                yield label, rows
-            else:
-                small.append(f"{_shown(label)} ({rows.size})")
-        if small:
-            self.notes.append(
-                f"Slices below {self.gate.min_slice_rows} rows were not judged: {', '.join(small)}."
-            )
+    notes.append(f"{said[0].upper()}{said[1:]}.")
 
 
-def _budgets(
-    config: Config, gate: Gate, measurements: str | None, notes: list[str]
-) -> list[BudgetResult]:
+def _figures(config: Config, measurements: str | None) -> dict[str, float]:
     figures = read_measurements(config.resolve(measurements)) if measurements else {}
     model = config.resolve(config.model_path)
     if model.exists():
         figures["model-size-mb"] = folder_megabytes(model)
-    later = [name for name in gate.budgets if name not in figures]
-    if later:
-        notes.append(f"Budgets that are judged where they are measured: {', '.join(later)}.")
-    return judge_budgets(gate.budgets, figures)
+    return figures
+
+
+def _champions(
+    gate: Gate, against: Baseline | None, open_registry: Callable[[], Registry]
+) -> Mapping[str, float] | None:
+    """What the record of the baseline's version holds, where a budget compares with it."""
+    if against is None or against.version is None:
+        return None
+    if all(budget.max_increase is None for budget in gate.budgets.values()):
+        return None
+    registry = open_registry()
+    return registry.measurements(registry.version(against.version))
 
 
 def _model_digest(config: Config) -> str | None:
     model = config.resolve(config.model_path)
     return digest.of_folder(model) if model.is_dir() else None
-
-
-def _renumbered(clusters: NDArray[Any]) -> Rows:
-    """Numbers from 0 without gaps; a null cluster, coded 0, is one of its own."""
-    codes: Rows = np.unique(clusters, return_inverse=True)[1]
-    return codes
-
-
-def _shown(label: Mapping[str, str | None]) -> str:
-    return ", ".join(f"{name}={value}" for name, value in label.items())
-
-
-def _finite(value: float) -> float | None:
-    return value if np.isfinite(value) else None

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from tidegate import __version__, digest
+
+if TYPE_CHECKING:
+    from tidegate.gate.budgets import BudgetResult
+    from tidegate.gate.judging import Result
 
 SCHEMA_VERSION = 1
 
@@ -20,3 +24,15 @@ def is_intact(record: Mapping[str, Any]) -> bool:
     """Whether nobody edited the record since it was sealed."""
     content = {name: value for name, value in record.items() if name != "digest"}
     return record.get("digest") == digest.of_json(content)
+
+
+def results_digest(results: Sequence[Result], budgets: Sequence[BudgetResult]) -> str:
+    """Digest of every verdict and figure, to six significant digits: the rest is rounding."""
+
+    def plain(value: Any) -> Any:
+        return float(f"{value:.5e}") if isinstance(value, float) else value
+
+    items = [result.to_dict() for result in results] + [budget.to_dict() for budget in budgets]
+    return digest.of_json(
+        [{name: plain(value) for name, value in item.items() if name != "reason"} for item in items]
+    )

@@ -94,7 +94,7 @@ def commands(verb: str, report: Report, service: Path = Path()) -> Iterator[str]
             yield annotation("error", result["reason"], title=f"{result['metric']}, {where}")
     for budget in report.get("budgets", ()):
         if budget["verdict"] != "pass":
-            figures = f"{budget['value']:.5g} measured, {budget['max']:.5g} allowed"
+            figures = f"{budget['value']:.5g} measured, {budget['limit']:.5g} allowed"
             yield annotation("error", figures, title=f"budget {budget['name']}")
     for part in (*report.get("steps", ()), *report.get("checks", ())):
         if part["verdict"] == "fail":

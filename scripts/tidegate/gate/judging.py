@@ -1,0 +1,414 @@
+"""Every metric of the config on every slice, from the joined rows to the verdicts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import reduce
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from tidegate.config import Bound, Config, Evaluation, Gate, place_of
+from tidegate.errors import DataError
+from tidegate.gate.rows.pairing import Tally
+from tidegate.gate.rows.pieces import Pieces
+from tidegate.gate.statistics.comparison import (
+    Confidence,
+    Estimate,
+    Judgement,
+    estimate,
+    harm_of,
+    judge,
+)
+from tidegate.gate.statistics.metrics import METRICS, Metric, Solution, Undefined, for_class
+from tidegate.gate.statistics.own_metric import OwnMetric
+from tidegate.gate.statistics.passes import (
+    Answer,
+    Design,
+    Piece,
+    Question,
+    Slicing,
+    Spread,
+    Survey,
+    gradients,
+    solve,
+    spread,
+    survey,
+)
+from tidegate.verdict import Verdict
+
+OVERALL = 0
+
+
+@dataclass(frozen=True)
+class Result:
+    """One metric on one slice (None: overall). blocking: whether a bad verdict stops the change.
+
+    harm: the estimate behind a judged regression, for those who plan the next evaluation set.
+    """
+
+    metric: str
+    slice: Mapping[str, str | None] | None
+    rows: int
+    bound: Bound
+    judgement: Judgement
+    blocking: bool
+    harm: Estimate | None
+    own: Estimate | None
+
+    def to_dict(self) -> dict[str, Any]:
+        judged = self.judgement
+        return {
+            "metric": self.metric,
+            "slice": None if self.slice is None else dict(self.slice),
+            "rows": self.rows,
+            "candidate": judged.candidate,
+            "baseline": judged.baseline,
+            "harm": judged.harm,
+            "lower": _finite(judged.lower),
+            "upper": _finite(judged.upper),
+            "max_regression": self.bound.max_regression,
+            "min": self.bound.min,
+            "max": self.bound.max,
+            "verdict": str(judged.verdict),
+            "blocking": self.blocking,
+            "rows_needed": judged.rows_needed,
+            "clusters_needed": judged.clusters_needed,
+            "reason": judged.reason,
+        }
+
+
+@dataclass(frozen=True)
+class Found:
+    """The estimates of one metric on one slice, before they are held to its bound."""
+
+    name: str
+    slicing: int
+    level: int
+    bound: Bound
+    candidate: float
+    baseline: float | None
+    own: Estimate | None
+    harm: Estimate | None
+
+
+def judge_all(
+    config: Config, pieces: Pieces, tally: Tally, *, has_baseline: bool, notes: list[str]
+) -> tuple[Result, ...]:
+    """The verdict of every metric on every slice.
+
+    notes: what was not judged is added to it. Raises DataError when an overall metric has no value.
+    """
+    evaluation, gate = config.need_evaluation(), config.need_gate()
+    slicings = _slicings(evaluation, gate, tally, notes)
+    bounds = _bounds(gate, slicings, has_baseline=has_baseline, notes=notes)
+    found = [
+        *_known_metrics(config, pieces, tally, slicings, bounds, has_baseline, notes),
+        *_own_metrics(config, pieces, tally, slicings, bounds, has_baseline, notes),
+    ]
+    order = {(slicing, name): n for n, (slicing, name, _) in enumerate(bounds)}
+    found.sort(key=lambda f: (order[f.slicing, f.name.partition("/")[0]], f.level))
+    confidences = _confidences(gate.confidence, found)
+    results = []
+    for item in found:
+        overall = item.slicing == OVERALL
+        label = None if overall else _label(evaluation, slicings[item.slicing], item)
+        rows = int(slicings[item.slicing].levels["rows"][item.level])
+        judged = judge(
+            item.bound, item.own, item.harm, item.candidate, item.baseline, rows,
+            confidences[overall],
+        )  # fmt: skip
+        if judged is None:
+            continue
+        warned = (
+            not overall
+            and judged.verdict is Verdict.INCONCLUSIVE
+            and gate.on_inconclusive_slice == "warn"
+        )
+        results.append(
+            Result(item.name, label, rows, item.bound, judged, not warned, item.harm, item.own)
+        )
+    return tuple(results)
+
+
+def make_design(
+    config: Config,
+    tally: Tally,
+    slicings: list[Slicing],
+    bounds: list[tuple[int, str, Bound]],
+    *,
+    has_baseline: bool,
+) -> Design:
+    """What the passes are to compute for the metrics that tidegate knows."""
+    evaluation = config.need_evaluation()
+    classes = tuple(sorted(tally.labels.union(*tally.answers)))
+    questions = []
+    for slicing, name, bound in bounds:
+        if bound.function is not None:
+            continue
+        for shown, metric in _by_class(name, classes):
+            own = bound.min is not None or bound.max is not None
+            harm = has_baseline and bound.max_regression is not None
+            questions.append(Question(shown, metric, slicing, own, harm))
+    return Design(
+        task=config.task,
+        threshold=evaluation.threshold if evaluation.score is not None else None,
+        quantile=evaluation.quantile,
+        centre=tally.label_sum / tally.paired,
+        classes=classes,
+        clusters=None if tally.clusters is None else tuple(sorted(tally.clusters)),
+        clustered=evaluation.cluster is not None,
+        models=2 if has_baseline else 1,
+        slicings=tuple(slicings),
+        questions=tuple(questions),
+    )
+
+
+def _by_class(name: str, classes: tuple[str, ...]) -> Iterator[tuple[str, Metric]]:
+    if name != "recall-per-class":
+        yield name, METRICS[name]
+        return
+    for number, answer_class in enumerate(classes):
+        yield f"{name}/{answer_class}", for_class(number)
+
+
+def _slicings(evaluation: Evaluation, gate: Gate, tally: Tally, notes: list[str]) -> list[Slicing]:
+    """Overall, then each way of slicing with the levels that are large enough."""
+    slicings = [Slicing(pl.DataFrame({"rows": [tally.paired]}))]
+    if not gate.slice_metrics:
+        return slicings
+    small = []
+    for levels in tally.levels:
+        columns = levels.columns[:-1]
+        ordered = levels.sort(columns, nulls_last=True)
+        slicing = Slicing(ordered.filter(pl.col("rows") >= gate.min_slice_rows))
+        slicings.append(slicing)
+        rest = Slicing(ordered.filter(pl.col("rows") < gate.min_slice_rows))
+        small += [
+            f"{_shown(_slice(evaluation, rest, len(slicings) - 1, level))} "
+            f"({rest.levels['rows'][level]})"
+            for level in range(rest.count)
+        ]
+    if small:
+        notes.append(
+            f"Slices below {gate.min_slice_rows} rows were not judged: {', '.join(small)}."
+        )
+    return slicings
+
+
+def _bounds(
+    gate: Gate, slicings: list[Slicing], *, has_baseline: bool, notes: list[str]
+) -> list[tuple[int, str, Bound]]:
+    """(slicing, metric, bound) of everything that can be judged."""
+    chosen = []
+    for name, bound in gate.metrics.items():
+        if not has_baseline and bound.min is None and bound.max is None:
+            notes.append(f"{name} was not judged: its bound needs a baseline.")
+        else:
+            chosen.append((OVERALL, name, bound))
+    for name, bound in gate.slice_metrics.items():
+        if not has_baseline and bound.min is None and bound.max is None:
+            notes.append(f"{name} by slice was not judged: its bound needs a baseline.")
+            continue
+        chosen += [(number, name, bound) for number in range(1, len(slicings))
+                   if slicings[number].count]  # fmt: skip
+    return chosen
+
+
+def _known_metrics(
+    config: Config,
+    pieces: Pieces,
+    tally: Tally,
+    slicings: list[Slicing],
+    bounds: list[tuple[int, str, Bound]],
+    has_baseline: bool,
+    notes: list[str],
+) -> Iterator[Found]:
+    evaluation = config.need_evaluation()
+    design = make_design(config, tally, slicings, bounds, has_baseline=has_baseline)
+    if not design.questions:
+        return
+    with np.errstate(over="ignore", invalid="ignore"):  # looked at in _found
+        surveyed = reduce(Survey.merge, pieces.map(design, survey))
+        answers = solve(design, surveyed)
+        laid_out = gradients(design, surveyed, answers)
+        spreads = reduce(
+            Spread.merge, pieces.map(design, lambda piece: spread(piece, surveyed, laid_out))
+        )
+    # Scores that are the same on every row are no coincidence, so that nothing need be allowed for.
+    unchanged = has_baseline and tally.differing == 0 and evaluation.prediction is None
+    by_place = {(slicing, name): bound for slicing, name, bound in bounds}
+    for number, answer in enumerate(answers):
+        question = answer.question
+        bound = by_place[question.slicing, question.name.partition("/")[0]]
+        for level, solutions in enumerate(answer.solutions):
+            if isinstance(solutions, str):
+                _no_value(config, design, question, level, solutions, notes)
+                continue
+            yield _found(design, spreads, number, answer, level, solutions, bound, unchanged)
+
+
+def _found(
+    design: Design,
+    spreads: Spread,
+    number: int,
+    answer: Answer,
+    level: int,
+    solutions: tuple[Solution, ...],
+    bound: Bound,
+    unchanged: bool,
+) -> Found:
+    question = answer.question
+    if design.clustered:
+        groups = int(np.count_nonzero(spreads.present[question.slicing][level]))
+    else:
+        groups = int(design.slicings[question.slicing].levels["rows"][level])
+    own = harm = None
+    if question.own:
+        own = estimate(
+            solutions[0].value, spreads.own[number][level], clustered=design.clustered,
+            groups=groups, slack=solutions[0].slack, step=solutions[0].step,
+        )  # fmt: skip
+    if question.harm:
+        size, slack, step = harm_of(question.metric, solutions)
+        harm = estimate(
+            size, spreads.harm[number][level], clustered=design.clustered, groups=groups,
+            slack=0.0 if unchanged else slack, step=0.0 if unchanged else step,
+        )  # fmt: skip
+    for part in (own, harm, *solutions):
+        if (part is not None and not np.isfinite(part.value)) or (
+            isinstance(part, Estimate) and not np.isfinite(part.second)
+        ):
+            raise DataError(
+                f"{question.name} overflows: labels or predictions are too large to be squared",
+                remedy="look for sentinel values, or express them in a larger unit",
+            )
+    return Found(
+        name=question.name,
+        slicing=question.slicing,
+        level=level,
+        bound=bound,
+        candidate=solutions[0].value,
+        baseline=solutions[1].value if len(solutions) > 1 else None,
+        own=own,
+        harm=harm,
+    )
+
+
+def _own_metrics(
+    config: Config,
+    pieces: Pieces,
+    tally: Tally,
+    slicings: list[Slicing],
+    bounds: list[tuple[int, str, Bound]],
+    has_baseline: bool,
+    notes: list[str],
+) -> Iterator[Found]:
+    """The user's own functions, slice by slice."""
+    wanted = [item for item in bounds if item[2].function is not None]
+    if not wanted:
+        return
+    evaluation = config.need_evaluation()
+    frame = pieces.whole()
+    if frame is None:
+        raise DataError(
+            "a metric of your own needs all rows in memory, and there are too many",
+            where=place_of(config, "gate", "metrics", wanted[0][1]),
+            remedy="evaluate on a sample, or express it by metrics that tidegate knows",
+        )
+    design = make_design(config, tally, slicings, [], has_baseline=has_baseline)
+    piece = Piece(design, frame)
+    names = [f"output{suffix}" for suffix in ("", ".baseline")[: design.models]]
+    label, *outputs = (frame[name].to_numpy() for name in ("label", *names))
+    clusters = piece.cluster if evaluation.cluster is not None else None
+    for slicing, name, bound in wanted:
+        section = "metrics" if slicing == OVERALL else "slice-metrics"
+        metric = OwnMetric.load(name, bound, config, place_of(config, "gate", section, name))
+        for level in range(slicings[slicing].count):
+            rows = piece.levels[slicing] == level
+            try:
+                candidate, baseline, own, harm = metric.estimates(
+                    label[rows],
+                    [output[rows] for output in outputs],
+                    None if piece.weight is None else piece.weight[rows],
+                    None if clusters is None else clusters[rows],
+                )
+            except Undefined as reason:
+                question = Question(name, METRICS["accuracy"], slicing, own=True, harm=True)
+                _no_value(config, design, question, level, str(reason), notes)
+                continue
+            has_own = bound.min is not None or bound.max is not None
+            yield Found(
+                name=name,
+                slicing=slicing,
+                level=level,
+                bound=bound,
+                candidate=candidate,
+                baseline=baseline,
+                own=own if has_own else None,
+                harm=harm if bound.max_regression is not None else None,
+            )
+
+
+def _no_value(
+    config: Config, design: Design, question: Question, level: int, reason: str, notes: list[str]
+) -> None:
+    """A metric without a value is an error overall, and a note for a slice."""
+    evaluation = config.need_evaluation()
+    slicing = design.slicings[question.slicing]
+    if question.slicing != OVERALL:
+        label = _slice(evaluation, slicing, question.slicing, level)
+        notes.append(f"{question.name} was not judged for {_shown(label)}: {reason}.")
+    elif "/" in question.name:
+        notes.append(f"{question.name} was not judged: {reason}.")
+    else:
+        raise DataError(
+            f"{question.name} has no value on this evaluation set: {reason}",
+            where=evaluation.predictions,
+            remedy="an evaluation set needs rows of each class, and predictions of each",
+        )
+
+
+def _confidences(confidence: float, found: list[Found]) -> dict[bool, Confidence]:
+    """{overall: confidence of its ends}.
+
+    That everything passes takes every result, so a pass needs no correction: a candidate that is
+    too bad somewhere passes there, and so on the whole, with at most 1 - confidence (Berger 1982).
+    One fail is enough to block, so the ends that a fail needs hold all together: overall results
+    and slices share the risk in halves, and each half is divided after Šidák 1967.
+    """
+    counts = dict.fromkeys((True, False), 0)
+    for item in found:
+        if item.harm is not None or item.own is not None:
+            asked = len(item.bound.held_to)
+            if item.harm is None and item.bound.max_regression is not None:
+                asked -= 1
+            counts[item.slicing == OVERALL] += asked
+    halves = sum(1 for tests in counts.values() if tests)
+    return {
+        overall: Confidence(confidence, confidence ** (1 / max(1, tests * halves)))
+        for overall, tests in counts.items()
+    }
+
+
+def _label(evaluation: Evaluation, slicing: Slicing, item: Found) -> dict[str, str | None]:
+    return _slice(evaluation, slicing, item.slicing, item.level)
+
+
+def _slice(
+    evaluation: Evaluation, slicing: Slicing, number: int, level: int
+) -> dict[str, str | None]:
+    """{column: value} of a level."""
+    values = slicing.levels.row(level)[:-1]
+    parts = evaluation.slices[number - 1]
+    return {part.column: value for part, value in zip(parts, values, strict=True)}
+
+
+def _shown(label: Mapping[str, str | None]) -> str:
+    return ", ".join(f"{name}={value}" for name, value in label.items())
+
+
+def _finite(value: float) -> float | None:
+    return value if np.isfinite(value) else None

@@ -1,0 +1,251 @@
+"""One metric on one slice: the estimate, its interval, and the verdict by the bounds."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from statistics import NormalDist
+
+import numpy as np
+
+from tidegate.config import Bound
+from tidegate.gate.statistics.metrics import Metric, Solution
+from tidegate.gate.statistics.sums import Floats
+from tidegate.verdict import Verdict, worst
+
+MIN_CLUSTERS = 5
+# rows_needed aims at a decision with this probability, were the present estimate the truth.
+POWER = 0.95
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A value with what its interval is made of.
+
+    second, fourth: sums over clusters of the squares and the fourth powers of their influence;
+    clusters: how many there are (rows, where each is its own); slack: what the value may be off;
+    step: see metrics.Solution.
+    """
+
+    value: float
+    second: float
+    fourth: float
+    clusters: int
+    slack: float = 0.0
+    step: float = 0.0
+
+    @property
+    def mirrored(self) -> Estimate:
+        return Estimate(-self.value, self.second, self.fourth, self.clusters, self.slack, self.step)
+
+
+@dataclass(frozen=True)
+class Confidence:
+    """How sure each end is: of the end that a pass needs, and of the one that a fail needs."""
+
+    passing: float
+    failing: float
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What one metric came to on one slice.
+
+    lower and upper are the ends of the harm where a regression is judged, else of the candidate's
+    own value. reason says which bound decided, and with which numbers.
+    """
+
+    candidate: float
+    baseline: float | None
+    harm: float | None
+    lower: float
+    upper: float
+    verdict: Verdict
+    rows_needed: int | None
+    clusters_needed: int | None
+    reason: str
+
+
+def estimate(value: float, sums: Floats, *, clustered: bool, groups: int,
+             slack: float = 0.0, step: float = 0.0) -> Estimate:  # fmt: skip
+    """From what passes.spread added up for one level."""
+    if clustered:
+        second, fourth = float((sums**2).sum()), float((sums**4).sum())
+    else:
+        second, fourth = float(sums[0]), float(sums[1])
+    return Estimate(value, second, fourth, groups, slack, step)
+
+
+def standard_error(of: Estimate, confidence: float) -> float:
+    """Of a sum of influence over G independent clusters, with G/(G-1) for the small sample.
+
+    Liang and Zeger 1986 for the sum over clusters; Cameron and Miller 2015 for the factor. To the
+    variance comes the square of one row's step; where all rows agree, so much that the interval
+    is as wide as the exact binomial one of a share of 0 or 1 (the "rule of three").
+    """
+    if of.clusters < MIN_CLUSTERS:
+        return math.inf
+    variance = of.second * of.clusters / (of.clusters - 1)
+    z = NormalDist().inv_cdf(confidence)
+    floor = (math.log(1 / (1 - confidence)) / z * of.step) ** 2
+    return math.sqrt(max(variance + of.step**2, floor))
+
+
+def degrees_of_freedom(of: Estimate) -> float:
+    """Of the estimated variance: clusters - 1, and fewer where few clusters carry most of it.
+
+    By the fourth moment of the clusters' influence, as Satterthwaite 1946 for a sum of squares:
+    2 (sum s²)² / (sum s⁴ - (sum s²)²/G) (see Pan and Wall 2002 for clusters).
+    """
+    most = float(of.clusters - 1)
+    excess = of.fourth - of.second**2 / max(of.clusters, 1)
+    if of.second == 0 or excess <= 0:
+        return most
+    return min(most, 2 * of.second**2 / excess)
+
+
+def ends(of: Estimate, confidence: float) -> tuple[float, float]:
+    """Lower and upper end; each alone holds at the confidence."""
+    error = standard_error(of, confidence)
+    degrees = degrees_of_freedom(of)
+    if not math.isfinite(error) or degrees < 1:
+        return -math.inf, math.inf
+    half = student_quantile(confidence, degrees) * error + of.slack
+    return of.value - half, of.value + half
+
+
+def judge(
+    bound: Bound,
+    own: Estimate | None,
+    harm: Estimate | None,
+    candidate: float,
+    baseline: float | None,
+    rows: int,
+    confidence: Confidence,
+) -> Judgement | None:
+    """Hold one metric to its bound; None when only a baseline could judge it and there is none.
+
+    own, harm: the estimates that the bound asks for.
+    """
+    parts: list[tuple[Verdict, str, Estimate, float]] = []
+    shown_ends = (-math.inf, math.inf)
+    if own is not None:
+        shown_ends = _both(own, confidence)
+        said = f"{own.value:.4g} (between {shown_ends[0]:.4g} and {shown_ends[1]:.4g})"
+        if bound.min is not None:
+            # A value below its minimum is harm of `min - value`; so one rule serves all bounds.
+            decided = _decide(own.mirrored, -bound.min, confidence)
+            parts.append((decided, f"{said}, minimum {bound.min:g}", own.mirrored, -bound.min))
+        if bound.max is not None:
+            decided = _decide(own, bound.max, confidence)
+            parts.append((decided, f"{said}, maximum {bound.max:g}", own, bound.max))
+    if harm is not None and bound.max_regression is not None:
+        shown_ends = _both(harm, confidence)
+        decided = _decide(harm, bound.max_regression, confidence)
+        said = _harm_in_words(harm.value, shown_ends, bound.max_regression)
+        parts.append((decided, said, harm, bound.max_regression))
+    if not parts:
+        return None
+    verdict = worst(part[0] for part in parts)
+    _, reason, deciding, limit = next(part for part in parts if part[0] is verdict)
+    factor = _growth(deciding, limit, confidence) if verdict is Verdict.INCONCLUSIVE else None
+    return Judgement(
+        candidate=candidate,
+        baseline=baseline,
+        harm=None if harm is None else harm.value,
+        lower=shown_ends[0],
+        upper=shown_ends[1],
+        verdict=verdict,
+        rows_needed=None if factor is None else math.ceil(rows * factor),
+        clusters_needed=None if factor is None else math.ceil(deciding.clusters * factor),
+        reason=reason,
+    )
+
+
+def _both(of: Estimate, confidence: Confidence) -> tuple[float, float]:
+    """The end that a fail of a maximum needs, below; the one that its pass needs, above."""
+    return ends(of, confidence.failing)[0], ends(of, confidence.passing)[1]
+
+
+def _decide(of: Estimate, limit: float, confidence: Confidence) -> Verdict:
+    """The design's rule: pass if the upper end is at most the limit, fail if the lower is above."""
+    lower, upper = _both(of, confidence)
+    if upper <= limit:
+        return Verdict.PASS
+    return Verdict.FAIL if lower > limit else Verdict.INCONCLUSIVE
+
+
+def _growth(of: Estimate, limit: float, confidence: Confidence) -> float | None:
+    """By which factor the set must grow to be decided; None when nothing says so.
+
+    The estimate that is left inconclusive is a noisy one: it may stand on either side of the
+    limit, and the truth nearer to it. So the distance counted on is that of the estimate from the
+    limit, and the power aimed at is high.
+    """
+    side = confidence.failing if of.value > limit else confidence.passing
+    error = standard_error(of, side)
+    distance = abs(of.value - limit) - of.slack
+    if distance <= 0 or not math.isfinite(error) or error == 0:
+        return None
+    degrees = max(degrees_of_freedom(of), 1)
+    needed = student_quantile(side, degrees) + NormalDist().inv_cdf(POWER)
+    factor = (needed * error / distance) ** 2
+    return max(factor, 1.0) if math.isfinite(factor) and factor < 1e9 else None
+
+
+def growth_for_equals(of: Estimate, margin: float, confidence: Confidence) -> float:
+    """By which factor the set must grow for a harm of 0 to pass, and one of 2 margins to fail.
+
+    With probability POWER; infinite for a margin of 0.
+    """
+    side = max(confidence.passing, confidence.failing)
+    error = standard_error(of, side)
+    if error == 0:
+        return 0.0
+    if margin <= of.slack or not math.isfinite(error):
+        return math.inf
+    needed = student_quantile(side, max(degrees_of_freedom(of), 1)) + NormalDist().inv_cdf(POWER)
+    return (needed * error / (margin - of.slack)) ** 2
+
+
+def harm_of(metric: Metric, solutions: tuple[Solution, ...]) -> tuple[float, float, float]:
+    """(harm, slack, step) of the candidate against the baseline."""
+    candidate, baseline = solutions
+    harm = metric.sign * (candidate.value - baseline.value)
+    return harm, candidate.slack + baseline.slack, max(candidate.step, baseline.step)
+
+
+def _harm_in_words(harm: float, ends: tuple[float, float], tolerated: float) -> str:
+    word = "worse" if harm > 0 else "better" if harm < 0 else "changed"
+    return (
+        f"{word} by {abs(harm):.4g} (harm between {ends[0]:.4g} and {ends[1]:.4g}), "
+        f"tolerated {tolerated:g}"
+    )
+
+
+def student_quantile(probability: float, degrees: float) -> float:
+    """Quantile of Student's t for 1 degree of freedom or more.
+
+    Newton's method on the distribution function, from the expansion of Abramowitz and Stegun
+    26.7.5; with t = √ν tan φ the density is a power of cos φ, smooth enough for Gauss and Legendre.
+    """
+    z = NormalDist().inv_cdf(probability)
+    t = z + (z**3 + z) / (4 * degrees)
+    if degrees > 1e5:  # the next term is of the order of 1e-10
+        return t
+    log_scale = math.lgamma((degrees + 1) / 2) - math.lgamma(degrees / 2)
+    scale = math.exp(log_scale) / math.sqrt(math.pi)
+    for _ in range(60):
+        half = math.atan(t / math.sqrt(degrees)) / 2
+        angles = half * (_NODES + 1)
+        reached = 0.5 + scale * half * float(_WEIGHTS @ np.cos(angles) ** (degrees - 1))
+        slope = scale / math.sqrt(degrees) * (1 + t * t / degrees) ** (-(degrees + 1) / 2)
+        step = (reached - probability) / slope
+        # From below the quantile a step can overshoot far into a heavy tail.
+        t -= max(-1 - abs(t), min(step, 1 + abs(t)))
+        if abs(step) < 1e-10 * (1 + abs(t)):
+            break
+    return t
+
+
+_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(80)

@@ -1,0 +1,381 @@
+"""The two passes over the pieces of an evaluation set.
+
+The first, `survey`, adds up the statistics of every slice; from the sums follow each metric's
+value and derivatives (`solve`). The second, `spread`, gives each row its influence and adds up the
+squares, or the sums of each cluster. Both give sums that merge, in any order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+import polars as pl
+
+from tidegate.gate.rows.pairing import MAX_CLUSTERS, bucket_of
+from tidegate.gate.statistics.metrics import Metric, Solution, Undefined
+from tidegate.gate.statistics.sums import (
+    AbsoluteErrors,
+    Bins,
+    Floats,
+    Histogram,
+    Ints,
+    Rows,
+    Scores,
+    Statistic,
+    dense,
+    histogram,
+    weighted,
+)
+
+# Sums of clusters by slice are kept within this many numbers; beyond, clusters share buckets.
+_MAX_CLUSTER_SUMS = 1 << 24
+CANDIDATE, BASELINE = 0, 1
+
+
+@dataclass(frozen=True)
+class Slicing:
+    """One way of slicing: names of the slice columns (none: overall) and the levels judged.
+
+    levels: frame of the slice columns and `rows`, the rows of each.
+    """
+
+    levels: pl.DataFrame
+
+    @property
+    def columns(self) -> list[str]:
+        return self.levels.columns[:-1]
+
+    @property
+    def count(self) -> int:
+        return self.levels.height
+
+    def of(self, piece: pl.DataFrame) -> Ints:
+        """Number of each row's level; `count` for a row whose level is not judged."""
+        if not self.columns:
+            return np.zeros(piece.height, dtype=np.int64)
+        numbered = self.levels.drop("rows").with_row_index("number")
+        found = piece.select(self.columns).join(
+            numbered, on=self.columns, how="left", nulls_equal=True, maintain_order="left"
+        )
+        return found["number"].fill_null(self.count).cast(pl.Int64).to_numpy()
+
+
+@dataclass(frozen=True)
+class Question:
+    """One metric on every level of one way of slicing.
+
+    own, harm: whether the interval of the candidate's value, or of the harm, is asked for.
+    """
+
+    name: str
+    metric: Metric
+    slicing: int
+    own: bool
+    harm: bool
+    answer_class: str | None = None
+
+
+@dataclass(frozen=True)
+class Design:
+    """Everything that the passes need to know; it can be sent to another process."""
+
+    task: str
+    threshold: float | None  # of a score, for metrics of classes
+    quantile: float
+    centre: float
+    classes: tuple[str, ...]
+    clusters: tuple[str, ...] | None  # None: more than can be kept apart
+    clustered: bool
+    models: int
+    slicings: tuple[Slicing, ...]
+    questions: tuple[Question, ...]
+
+    @cached_property
+    def needs(self) -> dict[Statistic, list[int]]:
+        """Each statistic with the slicings it is asked on."""
+        found: dict[Statistic, list[int]] = {}
+        for question in self.questions:
+            slicings = found.setdefault(question.metric.statistic, [])
+            if question.slicing not in slicings:
+                slicings.append(question.slicing)
+        return found
+
+    def first_level(self, slicing: int) -> int:
+        """Number of a slicing's first level among the levels of all."""
+        return sum(other.count for other in self.slicings[:slicing])
+
+    def buckets(self, slicing: int) -> int:
+        """How many sums of clusters are kept for a level."""
+        wanted = MAX_CLUSTERS if self.clusters is None else len(self.clusters)
+        return min(wanted, max(1 << 10, _MAX_CLUSTER_SUMS // (self.slicings[slicing].count + 1)))
+
+
+class Piece:
+    """Rows as arrays, and what was worked out on them: kept while the piece is in memory."""
+
+    def __init__(self, design: Design, frame: pl.DataFrame):
+        self.design, self.frame = design, frame
+        self.levels = [slicing.of(frame) for slicing in design.slicings]
+        self.weight = frame["weight"].to_numpy() if "weight" in frame.columns else None
+        self.models = [self._rows(suffix) for suffix in ("", ".baseline")[: design.models]]
+        self._histograms: dict[tuple[int, Statistic], tuple[Histogram, list[Ints]]] = {}
+
+    def _rows(self, suffix: str) -> Rows:
+        design, frame = self.design, self.frame
+        output, truth, answer = frame[f"output{suffix}"], None, None
+        label = frame["label"]
+        if design.task == "multiclass":
+            names = pl.Enum(design.classes)
+            label, output = (
+                values.cast(names).to_physical().cast(pl.Int64) for values in (label, output)
+            )
+            answer = output.to_numpy()
+            if f"truth{suffix}" in frame.columns:
+                truth = frame[f"truth{suffix}"].to_numpy()
+        values = output.cast(pl.Float64).to_numpy()
+        if design.task == "binary":
+            threshold = 0.5 if design.threshold is None else design.threshold
+            answer = (values >= threshold).astype(np.int64)
+        return Rows(
+            label=label.cast(pl.Float64).to_numpy(),
+            output=values,
+            answer=answer,
+            truth=truth,
+            weight=self.weight,
+            classes=max(2, len(design.classes)),
+            quantile=design.quantile,
+            centre=design.centre,
+        )
+
+    @cached_property
+    def cluster(self) -> Ints:
+        names = self.frame["cluster"].fill_null("")
+        if self.design.clusters is not None:
+            known = pl.Enum(self.design.clusters)
+            return names.cast(known).to_physical().cast(pl.Int64).to_numpy()
+        once = names.unique()
+        numbers = pl.Series([bucket_of(name) for name in once], dtype=pl.Int64)
+        return names.replace_strict(once, numbers, return_dtype=pl.Int64).to_numpy()
+
+    def histogram(
+        self, model: int, statistic: Scores | AbsoluteErrors
+    ) -> tuple[Histogram, list[Ints]]:
+        """Of one model, over the slicings that need it; and the entry of each row in each."""
+        if (model, statistic) not in self._histograms:
+            design = self.design
+            levels = [
+                (design.first_level(number), design.slicings[number].count, self.levels[number])
+                for number in design.needs[statistic]
+            ]
+            self._histograms[model, statistic] = histogram(statistic, self.models[model], levels)
+        return self._histograms[model, statistic]
+
+
+@dataclass
+class Survey:
+    """Sums of every statistic, by model and slicing.
+
+    weights: total weight of each level, one array a slicing; dense: (level, bin, term).
+    """
+
+    weights: list[Floats]
+    dense: dict[tuple[int, Statistic, int], Floats] = field(default_factory=dict)
+    histograms: dict[tuple[int, Statistic], Histogram] = field(default_factory=dict)
+
+    def merge(self, other: Survey) -> Survey:
+        return Survey(
+            [one + two for one, two in zip(self.weights, other.weights, strict=True)],
+            {place: sums + other.dense[place] for place, sums in self.dense.items()},
+            {place: part.merge(other.histograms[place]) for place, part in self.histograms.items()},
+        )
+
+    def bins(self, design: Design, model: int, question: Question, level: int) -> Bins:
+        """The sums that a metric is solved from."""
+        statistic, slicing = question.metric.statistic, question.slicing
+        weight = float(self.weights[slicing][level])
+        rows = int(design.slicings[slicing].levels["rows"][level])
+        if isinstance(statistic, Scores | AbsoluteErrors):
+            whole = self.histograms[model, statistic]
+            return whole.level(design.first_level(slicing) + level, weight, rows)
+        return Bins(self.dense[model, statistic, slicing][level], weight, rows)
+
+
+def survey(piece: Piece) -> Survey:
+    """The first pass over a piece."""
+    design = piece.design
+    weights = [
+        np.bincount(levels, weights=piece.weight, minlength=slicing.count + 1).astype(np.float64)
+        for slicing, levels in zip(design.slicings, piece.levels, strict=True)
+    ]
+    found = Survey(weights)
+    for model, rows in enumerate(piece.models):
+        for statistic, slicings in design.needs.items():
+            if isinstance(statistic, Scores | AbsoluteErrors):
+                found.histograms[model, statistic] = piece.histogram(model, statistic)[0].bounded()
+                continue
+            for slicing in slicings:
+                found.dense[model, statistic, slicing] = dense(
+                    statistic, rows, piece.levels[slicing], design.slicings[slicing].count + 1
+                )
+    return found
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A question solved: for each level the solutions of the models, or why there is none."""
+
+    question: Question
+    solutions: tuple[tuple[Solution, ...] | str, ...]
+
+
+def solve(design: Design, found: Survey) -> list[Answer]:
+    """Every metric's value and derivatives, from the sums of the whole."""
+    answers = []
+    for question in design.questions:
+        solutions: list[tuple[Solution, ...] | str] = []
+        for level in range(design.slicings[question.slicing].count):
+            try:
+                solutions.append(
+                    tuple(
+                        question.metric.solve(found.bins(design, model, question, level))
+                        for model in range(design.models)
+                    )
+                )
+            except Undefined as reason:
+                solutions.append(str(reason))
+        answers.append(Answer(question, tuple(solutions)))
+    return answers
+
+
+@dataclass(frozen=True)
+class Gradients:
+    """The derivatives of one question, laid out for look-up by row: one pair a model."""
+
+    question: Question
+    values: tuple[Floats, ...]
+    constants: tuple[Floats, ...]
+
+
+def gradients(design: Design, found: Survey, answers: Sequence[Answer]) -> list[Gradients]:
+    """Derivatives of every question; zero where the metric has no value."""
+    laid_out = []
+    for answer in answers:
+        question = answer.question
+        statistic, count = question.metric.statistic, design.slicings[question.slicing].count
+        values, constants = [], []
+        for model in range(design.models):
+            constant = np.zeros(count + 1)
+            if isinstance(statistic, Scores | AbsoluteErrors):
+                whole = found.histograms[model, statistic]
+                value = np.zeros_like(whole.values)
+            else:
+                value = np.zeros_like(found.dense[model, statistic, question.slicing])
+            for level, solutions in enumerate(answer.solutions):
+                if isinstance(solutions, str):
+                    continue
+                place: int | slice = level
+                if isinstance(statistic, Scores | AbsoluteErrors):
+                    place = whole.places(design.first_level(question.slicing) + level)
+                value[place] = solutions[model].gradient
+                constant[level] = solutions[model].constant
+            values.append(value)
+            constants.append(constant)
+        laid_out.append(Gradients(question, tuple(values), tuple(constants)))
+    return laid_out
+
+
+@dataclass
+class Spread:
+    """Sums of influence: by question, of the candidate's own value and of the harm.
+
+    Independent rows: (level, 2), the sums of squares and of fourth powers. Clusters: (level,
+    bucket), the sum of influence of each; present: rows of each bucket, by slicing.
+    """
+
+    own: dict[int, Floats] = field(default_factory=dict)
+    harm: dict[int, Floats] = field(default_factory=dict)
+    present: dict[int, Floats] = field(default_factory=dict)
+
+    def merge(self, other: Spread) -> Spread:
+        return Spread(
+            {number: sums + other.own[number] for number, sums in self.own.items()},
+            {number: sums + other.harm[number] for number, sums in self.harm.items()},
+            {number: sums + other.present[number] for number, sums in self.present.items()},
+        )
+
+
+def spread(piece: Piece, found: Survey, laid_out: Sequence[Gradients]) -> Spread:
+    """The second pass over a piece."""
+    design, result = piece.design, Spread()
+    places: dict[tuple[int, Statistic, int], Ints] = {}
+    for number, gradient in enumerate(laid_out):
+        question = gradient.question
+        levels = piece.levels[question.slicing]
+        add = _adder(piece, question.slicing)
+        own = _influence(piece, found, gradient, CANDIDATE, levels, places)
+        if question.own:
+            result.own[number] = add(own)
+        if question.harm:
+            before = _influence(piece, found, gradient, BASELINE, levels, places)
+            result.harm[number] = add(question.metric.sign * (own - before))
+    if design.clustered:
+        for slicing in range(len(design.slicings)):
+            result.present[slicing] = _adder(piece, slicing)(None)
+    return result
+
+
+def _adder(piece: Piece, slicing: int) -> Callable[[Floats | None], Floats]:
+    """What adds up the influence of rows by level, and by cluster where there are clusters."""
+    design, levels = piece.design, piece.levels[slicing]
+    count = design.slicings[slicing].count
+
+    def squares(influence: Floats | None) -> Floats:
+        assert influence is not None  # noqa: S101 - presence is asked of clusters alone
+        squared = influence**2
+        return np.column_stack(
+            [np.bincount(levels, weights=w, minlength=count + 1) for w in (squared, squared**2)]
+        )
+
+    def clusters(influence: Floats | None) -> Floats:
+        buckets = design.buckets(slicing)
+        place = levels * buckets + piece.cluster % buckets
+        sums = np.bincount(place, weights=influence, minlength=(count + 1) * buckets)
+        return sums.reshape(count + 1, buckets).astype(np.float64)
+
+    return clusters if design.clustered else squares
+
+
+def _influence(
+    piece: Piece,
+    found: Survey,
+    gradient: Gradients,
+    model: int,
+    levels: Ints,
+    places: dict[tuple[int, Statistic, int], Ints],
+) -> Floats:
+    """How far each row moves the metric of its slice; 0 for a row in none."""
+    question, rows = gradient.question, piece.models[model]
+    statistic, values = question.metric.statistic, gradient.values[model]
+    where = (model, statistic, question.slicing)
+    if isinstance(statistic, Scores | AbsoluteErrors):
+        if where not in places:
+            part, entries = piece.histogram(model, statistic)
+            of_slicing = entries[piece.design.needs[statistic].index(question.slicing)]
+            moved = np.append(found.histograms[model, statistic].locate(part), -1)
+            group = statistic.group(rows)
+            place = moved[of_slicing] * statistic.classes
+            places[where] = np.where(of_slicing < 0, -1, place if group is None else place + group)
+        flat = np.append(values.ravel(), 0.0)  # -1, a row in no slice, finds the 0 at the end
+        return weighted(flat[places[where]], rows.weight)
+    width = values.shape[1]
+    if where not in places:
+        bins = statistic.bins(rows)
+        places[where] = levels * width if bins is None else levels * width + bins
+    by_place, total = values.reshape(-1, values.shape[2]), gradient.constants[model][levels]
+    for number, term in enumerate(statistic.terms(rows)):
+        part_of = by_place[places[where], number]
+        total = total + (part_of if term is None else part_of * term)
+    return weighted(total, rows.weight)
