@@ -79,8 +79,9 @@ def read_column(item: Any, arrays: Any) -> Any:
     if kind == "lists":
         cells = [None if cell is None else numpy.array(cell) for cell in item["values"]]
         return pandas.Series(cells, dtype=object)
-    empty = all(value is None for value in item["values"])
-    return pandas.Series(item["values"], dtype=object if empty else None)
+    # A type of its own in pandas 3, objects before.
+    dtype = pandas.Series([""]).dtype if kind == "text" else object
+    return pandas.Series(item["values"], dtype=dtype)
 
 
 def columns_of(result: Any, rows: int) -> list[tuple[str | None, Any]]:
@@ -124,7 +125,7 @@ def describe(name: str | None, values: Any, key: str, arrays: dict[str, Any]) ->
     odd = next((cell for cell in cells if cell is not None and not isinstance(cell, str)), None)
     if odd is not None:
         raise TypeError(f"the answer holds {odd!r} ({type(odd).__name__}): neither number nor text")
-    return {"name": name, "kind": "values", "values": cells}
+    return {"name": name, "kind": "text", "values": cells}
 
 
 def classes_of(model: Any) -> list[str] | None:

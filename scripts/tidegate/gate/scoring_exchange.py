@@ -9,8 +9,9 @@ NAME.json   inputs: {rows, columns}; answer: {columns, classes}, or {stage, erro
               array     `array` is its key; `zone` the time zone of timestamps in UTC
               date      `array`: days
               category  `array`: codes into `categories`, -1 for none
-              values    `values`: text, or booleans with gaps
-              lists     `values`: a list, or none, for each row
+              text      `values`
+              values    `values`: booleans with gaps
+              lists     `values`: lists, with gaps
 """
 
 from __future__ import annotations
@@ -107,12 +108,13 @@ def _describe(column: pl.Series) -> tuple[dict[str, Any], NDArray[Any] | None]:
         names: list[str] = own.drop_nulls().to_list()
         codes = text.cast(pl.Enum(names)).to_physical().cast(pl.Int32).fill_null(-1)
         return {"kind": "category", "categories": names}, codes.to_numpy()
-    whole = not column.has_nulls()
     if _is_number(dtype) or dtype == pl.Duration:
         return {"kind": "array"}, column.to_numpy()
-    if dtype == pl.Boolean and whole:
+    if dtype == pl.Boolean and not column.has_nulls():
         return {"kind": "array"}, column.to_numpy()
-    if dtype in (pl.String, pl.Boolean, pl.Null):
+    if dtype == pl.String:
+        return {"kind": "text", "values": column.to_list()}, None
+    if dtype in (pl.Boolean, pl.Null):
         return {"kind": "values", "values": column.to_list()}, None
     if isinstance(dtype, pl.List | pl.Array) and _is_plain(dtype):
         return {"kind": "lists", "values": column.to_list()}, None

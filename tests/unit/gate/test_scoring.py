@@ -7,6 +7,7 @@ import fcntl
 import json
 import os
 import shutil
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version as installed
@@ -26,7 +27,8 @@ from tidegate.errors import DataError
 from tidegate.gate import record as records
 from tidegate.gate import score_model
 from tidegate.gate.scoring import Unscorable, score_version
-from tidegate.gate.scoring_environment import child_environ, environment_arguments, run
+from tidegate.gate.scoring_folder import environment_arguments, model_inputs
+from tidegate.gate.scoring_process import child_environ, run
 from tidegate.registry import GATE_REPORT_ARTIFACT, ModelVersion, Registry
 
 pytestmark = [
@@ -122,6 +124,7 @@ def register(registry: Registry, tmp_path: Path) -> Register:
         specs = [ColSpec(kind, name, required) for kind, name, required in columns]
         code, model = tmp_path / "model.py", tmp_path / "saved"
         code.write_text(MODEL.format(body=body))
+        shutil.rmtree(model, ignore_errors=True)
         save_model(
             model,
             python_model=str(code),
@@ -325,6 +328,7 @@ def test_score_version__answer_that_is_no_table_is_unscorable(
 def test_score_version__hung_model_is_killed_and_unscorable(
     register: Register, score: Score
 ) -> None:
+    score(register())  # the environment is there: the seconds are the model's own
     with pytest.raises(Unscorable, match="did not answer within 8 seconds"):
         score(register("import time; time.sleep(600)"), timeout=8)
 
@@ -340,17 +344,21 @@ def test_score_version__environment_that_cannot_be_resolved_is_unscorable(
 def test_score_version__index_out_of_reach_says_nothing_of_the_model(
     register: Register, score: Score, tmp_path: Path
 ) -> None:
-    offline = {
+    cut_off = {
         "UV_CACHE_DIR": str(tmp_path / "cache"),
         "UV_DEFAULT_INDEX": "http://127.0.0.1:9/simple",
         "UV_HTTP_RETRIES": "0",
     }
-    for more in (offline, {**offline, "UV_OFFLINE": "1"}):
+    wheel = "idna @ http://127.0.0.1:9/idna-3.10-py3-none-any.whl"
+    for requirements, more in (
+        (REQUIREMENTS, cut_off),
+        (REQUIREMENTS, {**cut_off, "UV_OFFLINE": "1"}),
+        ((REQUIREMENTS[0], wheel), {"UV_HTTP_RETRIES": "0"}),
+    ):
         with pytest.raises(DataError, match="environment could not be tried") as raised:
-            score(register(), more=more)
+            score(register(requirements=requirements), more=more)
         assert not isinstance(raised.value, Unscorable)
         assert "UV_DEFAULT_INDEX" in str(raised.value.remedy)
-        shutil.rmtree(tmp_path / "saved")
 
 
 def test_score_version__without_uv_is_an_error(
@@ -384,6 +392,25 @@ def test_score_version__folder_that_is_no_whole_model_is_unscorable(
 ) -> None:
     with pytest.raises(Unscorable, match=said):
         score(register(change=change))
+
+
+def test_model_inputs__columns_of_the_signature_in_its_order() -> None:
+    listed = json.dumps([{"name": "x", "type": "double"}, {"name": "city", "type": "string"}])
+    described = {"signature": {"inputs": listed}}
+    selected = model_inputs(INPUTS, described, ["id", "day"], Path("inputs.parquet"))
+    assert selected.columns == ["x", "city"]
+
+
+@pytest.mark.parametrize("signature", [None, {"inputs": None}, {"inputs": '[{"type": "tensor"}]'}])
+def test_model_inputs__without_names_all_but_the_key(signature: dict[str, str] | None) -> None:
+    selected = model_inputs(INPUTS, {"signature": signature}, ["id", "day"], Path("inputs.parquet"))
+    assert selected.columns == ["city", "colour", "x"]
+
+
+def test_model_inputs__signature_that_cannot_be_read_is_unscorable() -> None:
+    for broken in ({"inputs": "{"}, "text", {"inputs": "[3]"}):
+        with pytest.raises(Unscorable, match="signature in its MLmodel cannot be read"):
+            model_inputs(INPUTS, {"signature": broken}, ["id"], Path("inputs.parquet"))
 
 
 @pytest.fixture
@@ -451,16 +478,21 @@ def test_environment_arguments__index_of_the_requirements_is_passed_on(
 
 def test_child_environ__what_uv_needs_and_nothing_that_steers_it_elsewhere() -> None:
     kept = {"PATH": "/bin", "https_proxy": "http://proxy", "UV_INDEX": "x", "SSL_CERT_FILE": "y"}
-    dropped = {"UV_PROJECT": "/else", "UV_PYTHON": "3.9", "PYTHONPATH": "/", "VIRTUAL_ENV": "/venv"}
-    assert child_environ(kept | dropped) == kept
+    steering = ["UV_PROJECT", "UV_PYTHON", "UV_ENV_FILE", "PYTHONPATH", "VIRTUAL_ENV"]
+    secret = ["UV_GITHUB_TOKEN", "UV_PUBLISH_PASSWORD", "AWS_SECRET_ACCESS_KEY", "DATABASE_URL"]
+    assert child_environ(kept | dict.fromkeys(steering + secret, "x")) == kept
 
 
 def test_run__what_the_command_started_is_killed_with_it(tmp_path: Path) -> None:
     lock = tmp_path / "lock"
-    command = ["sh", "-c", f"flock {lock} sleep 60 & echo on; wait"]
+    program = (
+        f"import fcntl, time; held = open({str(lock)!r}, 'w'); fcntl.flock(held, fcntl.LOCK_EX); "
+        "print('held', flush=True); time.sleep(60)"
+    )
+    command = ["sh", "-c", f'{sys.executable} -c "{program}" & wait']
     started = time.monotonic()
-    ended = run(command, tmp_path, {"PATH": os.environ["PATH"]}, tmp_path / "log", 0.5)
-    assert (ended.code, ended.tail) == (None, "on")
+    ended = run(command, tmp_path, {}, tmp_path / "log", 2)
+    assert (ended.code, ended.tail) == (None, "held")
     with lock.open() as held:
         fcntl.flock(held, fcntl.LOCK_EX)
     assert time.monotonic() - started < 30

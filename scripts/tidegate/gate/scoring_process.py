@@ -1,10 +1,4 @@
-"""The environment that a saved MLflow model asks for, made by uv, and a program run inside it.
-
-A model folder holds `requirements.txt`, `python_env.yaml` ({python, build_dependencies,
-dependencies}) and `MLmodel` ({mlflow_version, flavors: {python_function: {python_version}}}).
-MLflow itself restores the exact patch version of Python and installs setuptools, too; here the
-minor version decides, since not every machine can have every patch version.
-"""
+"""A program run with what it may know of the world, and ended when it takes too long."""
 
 from __future__ import annotations
 
@@ -16,11 +10,6 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import yaml
-
-from tidegate.gate.scoring_exchange import Unscorable
 
 _PASSED = (
     *("PATH", "HOME", "TMPDIR", "LANG", "TZ", "NETRC", "LD_LIBRARY_PATH"),
@@ -58,33 +47,6 @@ class Ended:
         with suppress(ValueError):
             return f"ended by {signal.Signals(number).name}"
         return f"ended with exit code {self.code}"
-
-
-def environment_arguments(model: Path, described: Mapping[str, Any]) -> list[str]:
-    """Arguments of `uv run` that restore the environment of the model folder `model`.
-
-    described: the content of its MLmodel. Raises Unscorable when the folder does not say enough.
-    """
-    file = model / "requirements.txt"
-    try:
-        lines = [line.strip() for line in file.read_text(encoding="utf-8").splitlines()]
-    except OSError:
-        raise Unscorable(
-            "its folder has no requirements.txt, so its environment cannot be made again",
-            remedy="save the model with mlflow.<flavor>.save_model, which writes one",
-        ) from None
-    arguments = ["--python", _python(model, described), "--with-requirements", str(file)]
-    arguments += [word for line in lines for word in _index_option(line)]
-    # The scoring program needs these. They are resolved together with the file, so a pandas of
-    # the model's own stays what it is.
-    extra = ["pandas"]
-    if not any(re.match(r"mlflow([-_]skinny)?\s*($|[\[=<>!~;@])", line, re.I) for line in lines):
-        version = str(described.get("mlflow_version", ""))
-        released = re.fullmatch(r"\d+(\.\d+)*", version)
-        extra.append(f"mlflow-skinny=={version}" if released else "mlflow-skinny")
-    # setuptools: models from before Python 3.12 rely on pkg_resources without naming it.
-    extra += [name for name in _build_dependencies(model) if name.startswith("setuptools")]
-    return [*arguments, *(word for name in extra for word in ("--with", name))]
 
 
 def child_environ(environ: Mapping[str, str]) -> dict[str, str]:
@@ -137,34 +99,3 @@ def run(
     with log.open("rb") as stream:
         stream.seek(max(0, log.stat().st_size - _TAIL_BYTES))
         return Ended(code, stream.read().decode("utf-8", errors="replace"))
-
-
-def _python(model: Path, described: Mapping[str, Any]) -> str:
-    """The minor version of Python, such as 3.11, that the model was saved under."""
-    flavor = described["flavors"]["python_function"]
-    for version in (_python_env(model).get("python"), flavor.get("python_version")):
-        if found := re.match(r"\d+\.\d+", str(version)):
-            return found[0]
-    raise Unscorable(
-        "its folder does not say which Python it needs",
-        remedy="save the model with mlflow.<flavor>.save_model, which writes python_env.yaml",
-    )
-
-
-def _build_dependencies(model: Path) -> list[str]:
-    listed = _python_env(model).get("build_dependencies")
-    return [str(item) for item in listed] if isinstance(listed, list) else []
-
-
-def _python_env(model: Path) -> dict[str, Any]:
-    try:
-        content = yaml.safe_load((model / "python_env.yaml").read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError):
-        return {}
-    return content if isinstance(content, dict) else {}
-
-
-def _index_option(line: str) -> list[str]:
-    """An index that requirements.txt names: uv takes it on its command line only."""
-    found = re.match(r"(-i|--index-url|--extra-index-url|-f|--find-links)[\s=]+(\S+)", line)
-    return [found[1], found[2]] if found else []
