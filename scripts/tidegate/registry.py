@@ -200,11 +200,17 @@ class Registry:
         with self.reachable():
             self.client.delete_registered_model_alias(self.model, alias)
 
+    def holds(self, version: ModelVersion, artifact: str) -> bool:
+        """Whether a file was logged with a version."""
+        with self.reachable(absent_is_fine=True):
+            held = self.client.list_artifacts(version.run_id, str(Path(artifact).parent))
+            return artifact in {item.path for item in held}
+        return False
+
     def download(self, version: ModelVersion, artifact: str, folder: Path) -> Path:
         """Fetch a file or folder that was logged with a version; its local path."""
         with self.reachable(absent_is_fine=True):
-            held = self.client.list_artifacts(version.run_id, str(Path(artifact).parent))
-            if artifact in {item.path for item in held} or artifact == MODEL_ARTIFACT:
+            if artifact == MODEL_ARTIFACT or self.holds(version, artifact):
                 return Path(self.client.download_artifacts(version.run_id, artifact, str(folder)))
         raise RegistryError(
             f"version {version.version} of {version.name} was logged without {artifact}",

@@ -15,7 +15,7 @@ from tidegate.context import Context
 from tidegate.errors import ConfigError, DataError, RegistryError
 from tidegate.gate.rows.evaluation_digest import evaluation_digest
 from tidegate.gate.rows.tables import Table, open_table, scan
-from tidegate.gate.scoring import Unscorable, score_version
+from tidegate.gate.scoring.champion import Unscorable, score_version
 from tidegate.registry import (
     GATE_REPORT_ARTIFACT,
     PREDICTIONS_ARTIFACT,
@@ -71,8 +71,7 @@ def resolve_baseline(
     if version is None:
         return None
     model = _model_digest(registry, version, folder)
-    path = registry.download(version, PREDICTIONS_ARTIFACT, folder / "logged")
-    logged = _same_evaluation_set(config, path, expected_digest)
+    logged = _logged(config, registry, version, expected_digest, folder)
     if logged is not None:
         return Baseline(logged, "logged", version.version, model)
     try:
@@ -80,16 +79,23 @@ def resolve_baseline(
     except Unscorable as error:
         if config.need_gate().on_unscorable_baseline == "fail":
             raise
-        note = (
-            f"Version {version.version} cannot be scored on today's evaluation set "
-            f"({error.what.splitlines()[0]}): the candidate is held to the absolute bounds alone."
-        )
+        said = error.what.splitlines()[0].rstrip(":")
+        note = f"{said[0].upper()}{said[1:]}. The candidate is held to the absolute bounds alone."
         return Baseline(None, "unscorable", version.version, model, note)
     return Baseline(table, "scored", version.version, model)
 
 
-def _same_evaluation_set(config: Config, path: Path, expected_digest: str) -> Table | None:
-    """The logged table, if it is of the evaluation set that the candidate was judged on."""
+def _logged(
+    config: Config,
+    registry: Registry,
+    version: ModelVersion,
+    expected_digest: str,
+    folder: Path,
+) -> Table | None:
+    """The table logged with a version, if it is of the candidate's evaluation set."""
+    if not registry.holds(version, PREDICTIONS_ARTIFACT):
+        return None
+    path = registry.download(version, PREDICTIONS_ARTIFACT, folder / "logged")
     try:
         # As a candidate's table: it has every column, or it was written by other rules.
         table = open_table(config, path, "candidate")
@@ -111,8 +117,8 @@ def _scored_now(
     evaluation = config.need_evaluation()
     if evaluation.inputs is None:
         raise Unscorable(
-            f"version {version.version} was judged on another evaluation set, and the config does "
-            "not say how to score it on today's",
+            f"version {version.version} holds no predictions of this evaluation set, and the "
+            "config does not say how to score it",
             where=f"{registry.shown_uri}, {version.uri}",
             remedy="name the rows with the model's inputs in evaluation.inputs; or score that "
             "version yourself and pass its table with --baseline TABLE; or set "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from typing import Any
 
@@ -19,7 +19,6 @@ from tidegate.gate.statistics.comparison import (
     Estimate,
     Judgement,
     estimate,
-    harm_of,
     judge,
 )
 from tidegate.gate.statistics.metrics import METRICS, Metric, Solution, Undefined, for_class
@@ -46,7 +45,7 @@ OVERALL = 0
 class Result:
     """One metric on one slice (None: overall). blocking: whether a bad verdict stops the change.
 
-    harm: the estimate behind a judged regression, for those who plan the next evaluation set.
+    own, harm: the estimates that were judged, for those who plan the next evaluation set.
     """
 
     metric: str
@@ -57,6 +56,7 @@ class Result:
     blocking: bool
     harm: Estimate | None
     own: Estimate | None
+    confidence: Confidence
 
     def to_dict(self) -> dict[str, Any]:
         judged = self.judgement
@@ -116,10 +116,10 @@ def judge_all(
         overall = item.slicing == OVERALL
         label = None if overall else _label(evaluation, slicings[item.slicing], item)
         rows = int(slicings[item.slicing].levels["rows"][item.level])
+        confidence = confidences[overall]
         judged = judge(
-            item.bound, item.own, item.harm, item.candidate, item.baseline, rows,
-            confidences[overall],
-        )  # fmt: skip
+            item.bound, item.own, item.harm, item.candidate, item.baseline, rows, confidence
+        )
         if judged is None:
             continue
         warned = (
@@ -128,7 +128,17 @@ def judge_all(
             and gate.on_inconclusive_slice == "warn"
         )
         results.append(
-            Result(item.name, label, rows, item.bound, judged, not warned, item.harm, item.own)
+            Result(
+                metric=item.name,
+                slice=label,
+                rows=rows,
+                bound=item.bound,
+                judgement=judged,
+                blocking=not warned,
+                own=item.own,
+                harm=item.harm,
+                confidence=confidence,
+            )
         )
     return tuple(results)
 
@@ -266,17 +276,25 @@ def _found(
     else:
         groups = int(design.slicings[question.slicing].levels["rows"][level])
     own = harm = None
+    candidate = solutions[0]
     if question.own:
-        own = estimate(
-            solutions[0].value, spreads.own[number][level], clustered=design.clustered,
-            groups=groups, slack=solutions[0].slack, step=solutions[0].step,
+        sums = spreads.own[number][level]
+        own = replace(
+            estimate(candidate.value, sums, groups, clustered=design.clustered),
+            slack=candidate.slack, step=candidate.step, bias=candidate.bias,
         )  # fmt: skip
     if question.harm:
-        size, slack, step = harm_of(question.metric, solutions)
+        sums, sign, baseline = spreads.harm[number][level], question.metric.sign, solutions[1]
         harm = estimate(
-            size, spreads.harm[number][level], clustered=design.clustered, groups=groups,
-            slack=0.0 if unchanged else slack, step=0.0 if unchanged else step,
-        )  # fmt: skip
+            sign * (candidate.value - baseline.value), sums, groups, clustered=design.clustered
+        )
+        if not unchanged:
+            harm = replace(
+                harm,
+                slack=candidate.slack + baseline.slack,
+                step=max(candidate.step, baseline.step),
+                bias=sign * (candidate.bias - baseline.bias),
+            )
     for part in (own, harm, *solutions):
         if (part is not None and not np.isfinite(part.value)) or (
             isinstance(part, Estimate) and not np.isfinite(part.second)

@@ -26,9 +26,9 @@ from tidegate.context import Context
 from tidegate.errors import DataError
 from tidegate.gate import record as records
 from tidegate.gate import score_model
-from tidegate.gate.scoring import Unscorable, score_version
-from tidegate.gate.scoring_folder import environment_arguments, model_inputs
-from tidegate.gate.scoring_process import child_environ, run
+from tidegate.gate.scoring.champion import Unscorable, score_version
+from tidegate.gate.scoring.folder import environment_arguments, model_inputs
+from tidegate.gate.scoring.process import child_environ, run
 from tidegate.registry import GATE_REPORT_ARTIFACT, ModelVersion, Registry
 
 pytestmark = [

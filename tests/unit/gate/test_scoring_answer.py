@@ -17,8 +17,8 @@ import pytest
 from tidegate import config as configs
 from tidegate.config import Config
 from tidegate.gate import score_model
-from tidegate.gate.scoring_answer import output_columns
-from tidegate.gate.scoring_exchange import Unscorable, read_answer, write_inputs
+from tidegate.gate.scoring.answer import output_columns
+from tidegate.gate.scoring.exchange import Unscorable, read_answer, write_inputs
 
 BINARY = "task: binary", "score: p"
 CLASS = "task: binary", "prediction: guess"

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import NormalDist
 
 import numpy as np
 
 from tidegate.config import Bound
-from tidegate.gate.statistics.metrics import Metric, Solution
 from tidegate.gate.statistics.sums import Floats
 from tidegate.verdict import Verdict, worst
 
@@ -24,7 +23,7 @@ class Estimate:
 
     second, fourth: sums over clusters of the squares and the fourth powers of their influence;
     clusters: how many there are (rows, where each is its own); slack: what the value may be off;
-    step: see metrics.Solution.
+    step, bias: see metrics.Solution.
     """
 
     value: float
@@ -33,10 +32,16 @@ class Estimate:
     clusters: int
     slack: float = 0.0
     step: float = 0.0
+    bias: float = 0.0
+
+    @property
+    def middle(self) -> float:
+        """The value less its bias: what the interval is put around."""
+        return self.value - self.bias
 
     @property
     def mirrored(self) -> Estimate:
-        return Estimate(-self.value, self.second, self.fourth, self.clusters, self.slack, self.step)
+        return replace(self, value=-self.value, bias=-self.bias)
 
 
 @dataclass(frozen=True)
@@ -66,14 +71,11 @@ class Judgement:
     reason: str
 
 
-def estimate(value: float, sums: Floats, *, clustered: bool, groups: int,
-             slack: float = 0.0, step: float = 0.0) -> Estimate:  # fmt: skip
+def estimate(value: float, sums: Floats, groups: int, *, clustered: bool) -> Estimate:
     """From what passes.spread added up for one level."""
     if clustered:
-        second, fourth = float((sums**2).sum()), float((sums**4).sum())
-    else:
-        second, fourth = float(sums[0]), float(sums[1])
-    return Estimate(value, second, fourth, groups, slack, step)
+        return Estimate(value, float((sums**2).sum()), float((sums**4).sum()), groups)
+    return Estimate(value, float(sums[0]), float(sums[1]), groups)
 
 
 def standard_error(of: Estimate, confidence: float) -> float:
@@ -111,7 +113,7 @@ def ends(of: Estimate, confidence: float) -> tuple[float, float]:
     if not math.isfinite(error) or degrees < 1:
         return -math.inf, math.inf
     half = student_quantile(confidence, degrees) * error + of.slack
-    return of.value - half, of.value + half
+    return of.middle - half, of.middle + half
 
 
 def judge(
@@ -182,9 +184,9 @@ def _growth(of: Estimate, limit: float, confidence: Confidence) -> float | None:
     limit, and the truth nearer to it. So the distance counted on is that of the estimate from the
     limit, and the power aimed at is high.
     """
-    side = confidence.failing if of.value > limit else confidence.passing
+    side = confidence.failing if of.middle > limit else confidence.passing
     error = standard_error(of, side)
-    distance = abs(of.value - limit) - of.slack
+    distance = abs(of.middle - limit) - of.slack
     if distance <= 0 or not math.isfinite(error) or error == 0:
         return None
     degrees = max(degrees_of_freedom(of), 1)
@@ -206,13 +208,6 @@ def growth_for_equals(of: Estimate, margin: float, confidence: Confidence) -> fl
         return math.inf
     needed = student_quantile(side, max(degrees_of_freedom(of), 1)) + NormalDist().inv_cdf(POWER)
     return (needed * error / (margin - of.slack)) ** 2
-
-
-def harm_of(metric: Metric, solutions: tuple[Solution, ...]) -> tuple[float, float, float]:
-    """(harm, slack, step) of the candidate against the baseline."""
-    candidate, baseline = solutions
-    harm = metric.sign * (candidate.value - baseline.value)
-    return harm, candidate.slack + baseline.slack, max(candidate.step, baseline.step)
 
 
 def _harm_in_words(harm: float, ends: tuple[float, float], tolerated: float) -> str:

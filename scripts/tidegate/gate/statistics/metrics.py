@@ -10,6 +10,7 @@ influence of all rows adds up to zero (Euler), and sums of its squares give the 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -39,6 +40,7 @@ class Solution:
     slack: bound on what the value may be off because scores were put into bins (0: exact).
     step: how far the value moves when one row of weight 1 is answered the other way; it keeps the
     interval of a metric that counts right answers from closing where all of them agree (0: none).
+    bias: by how much the value is too large on average, for the middle of the interval.
     """
 
     value: float
@@ -46,6 +48,7 @@ class Solution:
     constant: float = 0.0
     slack: float = 0.0
     step: float = 0.0
+    bias: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -196,11 +199,23 @@ def _weighted_f1(cells: Floats) -> tuple[float, Floats]:
 def _calibration_error(sums: Bins) -> Solution:
     """Mean over rows of |observed rate - mean score| of their bin (Guo et al. 2017).
 
-    The derivative takes the sign of each bin's gap as given.
+    The derivative has the sign of each bin's gap. Where that sign is in doubt the value is too
+    large on average, as |x| is for a normal x; the interval is put around the value less that bias.
     """
-    gaps = sums.values[:, 0]
+    gaps, squares = sums.values.T
+    errors = np.sqrt(np.maximum(squares, np.finfo(float).tiny))  # of the gaps
+    slope = np.sign(gaps) / sums.weight
     value = float(np.abs(gaps).sum()) / sums.weight
-    return Solution(value, np.sign(gaps)[:, None] / sums.weight, -value / sums.weight)
+    bias = float((errors * _folded_mean(np.abs(gaps) / errors) - np.abs(gaps)).sum()) / sums.weight
+    gradient = np.column_stack((slope, np.zeros_like(slope)))
+    return Solution(value, gradient, -value / sums.weight, bias=bias)
+
+
+def _folded_mean(mean: Floats) -> Floats:
+    """Mean of |x| for a normal x with this mean, 0 or more, and variance 1."""
+    inside = np.array([math.erf(m / math.sqrt(2)) for m in mean])
+    size: Floats = math.sqrt(2 / math.pi) * np.exp(-(mean**2) / 2) + mean * inside
+    return size
 
 
 def _roc_auc(sums: Bins) -> Solution:

@@ -95,7 +95,7 @@ class Confusion:
 
 @dataclass(frozen=True)
 class Calibration:
-    """Label less score, in bins of equal width over 0 to 1."""
+    """Label less score, and its square, in bins of equal width over 0 to 1."""
 
     def bins(self, rows: Rows) -> Ints | None:
         return np.minimum((rows.output * CALIBRATION_BINS).astype(np.int64), CALIBRATION_BINS - 1)
@@ -104,7 +104,8 @@ class Calibration:
         return CALIBRATION_BINS
 
     def terms(self, rows: Rows) -> list[Floats | None]:
-        return [rows.label - rows.output]
+        gap = rows.label - rows.output
+        return [gap, gap**2]
 
 
 @dataclass(frozen=True)

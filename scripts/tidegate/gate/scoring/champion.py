@@ -4,7 +4,7 @@ uv makes the environment and keeps it in its cache. With mlflow-skinny, pandas, 
 and scipy and 100,000 rows the first call took 14 s, downloads included, and the second 4.5 s.
 
 The model is run as the service's image runs it: code of the team's own, not a stranger's. It is
-given no credentials (see scoring_process.py), so none slip out by accident, but it is the same
+given no credentials (see process.py), so none slip out by accident, but it is the same
 user on the same machine, and nothing here is a sandbox.
 """
 
@@ -24,15 +24,15 @@ from tidegate.config import Config
 from tidegate.data.sources import read_table
 from tidegate.errors import DataError
 from tidegate.gate import record as records
-from tidegate.gate.scoring_answer import output_columns
-from tidegate.gate.scoring_exchange import Answer, Failure, Unscorable, read_answer, write_inputs
-from tidegate.gate.scoring_folder import environment_arguments, model_inputs, read_description
-from tidegate.gate.scoring_process import Ended, child_environ, hidden_from_model, run
+from tidegate.gate.scoring.answer import output_columns
+from tidegate.gate.scoring.exchange import Answer, Failure, Unscorable, read_answer, write_inputs
+from tidegate.gate.scoring.folder import environment_arguments, model_inputs, read_description
+from tidegate.gate.scoring.process import Ended, child_environ, hidden_from_model, run
 from tidegate.registry import GATE_REPORT_ARTIFACT, MODEL_ARTIFACT, ModelVersion, Registry
 
 __all__ = ["Unscorable", "score_version"]
 
-_PROGRAM = Path(__file__).with_name("score_model.py")
+_PROGRAM = Path(__file__).with_name("program.py")
 _UV_RUN = ("run", "--no-project", "--isolated", "--no-env-file", "--no-progress")
 # What uv says when the requirements themselves cannot be met, whoever asks and wherever.
 _UNRESOLVABLE = (

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from tidegate.config import Config, Evaluation
-from tidegate.gate.scoring_exchange import Answer, Unscorable
+from tidegate.gate.scoring.exchange import Answer, Unscorable
 
 _PROBABILITIES = 'save the model with pyfunc_predict_fn="predict_proba"'
 

@@ -17,7 +17,7 @@ from typing import Any
 import polars as pl
 import yaml
 
-from tidegate.gate.scoring_exchange import Unscorable
+from tidegate.gate.scoring.exchange import Unscorable
 
 
 def read_description(model: Path) -> dict[str, Any]:

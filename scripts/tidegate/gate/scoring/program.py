@@ -1,9 +1,9 @@
-"""Score a table with a model: run by scoring.py in the environment of the model, never imported.
+"""Score a table with a model: run by champion.py in the environment of the model, never imported.
 
-usage: python score_model.py MODEL FOLDER
+usage: python program.py MODEL FOLDER
 
 It may import only what every MLflow model's environment holds (mlflow, pandas, numpy), and keeps
-to Python 3.8. What it reads and writes is described in scoring_exchange.py.
+to Python 3.8. What it reads and writes is described in exchange.py.
 """
 
 from __future__ import annotations
