@@ -241,7 +241,7 @@ def _known_metrics(
     if not design.questions:
         return
     with np.errstate(over="ignore", invalid="ignore"):  # looked at in _found
-        surveyed = reduce(Survey.merge, pieces.map(design, survey))
+        surveyed = _surveyed(design, pieces)
         answers = solve(design, surveyed)
         laid_out = gradients(design, surveyed, answers)
         spreads = reduce(
@@ -258,6 +258,19 @@ def _known_metrics(
                 _no_value(config, design, question, level, solutions, notes)
                 continue
             yield _found(design, spreads, number, answer, level, solutions, bound, unchanged)
+
+
+def _surveyed(design: Design, pieces: Pieces) -> Survey:
+    total: Survey | None = None
+
+    def work(piece: Piece) -> Survey:
+        # No piece needs finer bins than those before it have left the whole.
+        return survey(piece, None if total is None else total.bits)
+
+    for part in pieces.map(design, work):
+        total = part if total is None else total.merge(part)
+    assert total is not None  # noqa: S101 - there is always a piece
+    return total
 
 
 def _found(

@@ -49,7 +49,11 @@ class Table:
 
     def scan(self) -> pl.LazyFrame:
         """All rows, read when they are needed."""
-        return self.frame.lazy() if self.frame is not None else scan(self.files).select(self.schema)
+        return (
+            self.frame.lazy()
+            if self.frame is not None
+            else scan(self.files).select(list(self.schema))
+        )
 
     def batches(self) -> Iterator[pl.DataFrame]:
         """All rows, in any order. Raises DataError where a file turns out to be damaged."""

@@ -7,9 +7,12 @@ squares, or the sums of each cluster. Both give sums that merge, in any order.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 import polars as pl
@@ -17,13 +20,12 @@ import polars as pl
 from tidegate.gate.rows.pairing import MAX_CLUSTERS, bucket_of
 from tidegate.gate.statistics.metrics import Metric, Solution, Undefined
 from tidegate.gate.statistics.sums import (
-    AbsoluteErrors,
     Bins,
+    ByValue,
     Floats,
     Histogram,
     Ints,
     Rows,
-    Scores,
     Statistic,
     dense,
     histogram,
@@ -33,6 +35,7 @@ from tidegate.gate.statistics.sums import (
 # Sums of clusters by slice are kept within this many numbers; beyond, clusters share buckets.
 _MAX_CLUSTER_SUMS = 1 << 24
 CANDIDATE, BASELINE = 0, 1
+Place = tuple[int, Statistic]  # model and statistic
 
 
 @dataclass(frozen=True)
@@ -121,7 +124,7 @@ class Piece:
         self.levels = [slicing.of(frame) for slicing in design.slicings]
         self.weight = frame["weight"].to_numpy() if "weight" in frame.columns else None
         self.models = [self._rows(suffix) for suffix in ("", ".baseline")[: design.models]]
-        self._histograms: dict[tuple[int, Statistic], tuple[Histogram, list[Ints]]] = {}
+        self._histograms: dict[Place, tuple[Histogram, list[Ints]]] = {}
 
     def _rows(self, suffix: str) -> Rows:
         design, frame = self.design, self.frame
@@ -161,17 +164,22 @@ class Piece:
         return names.replace_strict(once, numbers, return_dtype=pl.Int64).to_numpy()
 
     def histogram(
-        self, model: int, statistic: Scores | AbsoluteErrors
+        self, model: int, statistic: ByValue, bits: int | None
     ) -> tuple[Histogram, list[Ints]]:
-        """Of one model, over the slicings that need it; and the entry of each row in each."""
-        if (model, statistic) not in self._histograms:
+        """Of one model, over the slicings that need it; and the entry of each row in each.
+
+        bits: as many as the whole will keep at most, where that is known.
+        """
+        held = self._histograms.get((model, statistic))
+        if held is None or (bits is not None and held[0].bits > bits):
             design = self.design
             levels = [
                 (design.first_level(number), design.slicings[number].count, self.levels[number])
                 for number in design.needs[statistic]
             ]
-            self._histograms[model, statistic] = histogram(statistic, self.models[model], levels)
-        return self._histograms[model, statistic]
+            held = histogram(statistic, self.models[model], levels, bits)
+            self._histograms[model, statistic] = held
+        return held
 
 
 @dataclass
@@ -183,7 +191,7 @@ class Survey:
 
     weights: list[Floats]
     dense: dict[tuple[int, Statistic, int], Floats] = field(default_factory=dict)
-    histograms: dict[tuple[int, Statistic], Histogram] = field(default_factory=dict)
+    histograms: dict[Place, Histogram] = field(default_factory=dict)
 
     def merge(self, other: Survey) -> Survey:
         return Survey(
@@ -192,35 +200,60 @@ class Survey:
             {place: part.merge(other.histograms[place]) for place, part in self.histograms.items()},
         )
 
+    @property
+    def bits(self) -> dict[Place, int]:
+        """How many leading bits of the values each histogram keeps."""
+        return {place: whole.bits for place, whole in self.histograms.items()}
+
     def bins(self, design: Design, model: int, question: Question, level: int) -> Bins:
         """The sums that a metric is solved from."""
         statistic, slicing = question.metric.statistic, question.slicing
         weight = float(self.weights[slicing][level])
         rows = int(design.slicings[slicing].levels["rows"][level])
-        if isinstance(statistic, Scores | AbsoluteErrors):
+        if isinstance(statistic, ByValue):
             whole = self.histograms[model, statistic]
             return whole.level(design.first_level(slicing) + level, weight, rows)
         return Bins(self.dense[model, statistic, slicing][level], weight, rows)
 
 
-def survey(piece: Piece) -> Survey:
-    """The first pass over a piece."""
+def survey(piece: Piece, bits: Mapping[Place, int] | None = None) -> Survey:
+    """The first pass over a piece. bits: of the histograms of other pieces, where there are any."""
     design = piece.design
     weights = [
         np.bincount(levels, weights=piece.weight, minlength=slicing.count + 1).astype(np.float64)
         for slicing, levels in zip(design.slicings, piece.levels, strict=True)
     ]
     found = Survey(weights)
-    for model, rows in enumerate(piece.models):
-        for statistic, slicings in design.needs.items():
-            if isinstance(statistic, Scores | AbsoluteErrors):
-                found.histograms[model, statistic] = piece.histogram(model, statistic)[0].bounded()
-                continue
-            for slicing in slicings:
-                found.dense[model, statistic, slicing] = dense(
-                    statistic, rows, piece.levels[slicing], design.slicings[slicing].count + 1
-                )
+
+    def add_up(model: int, statistic: Statistic) -> None:
+        if isinstance(statistic, ByValue):
+            part, _ = piece.histogram(model, statistic, (bits or {}).get((model, statistic)))
+            found.histograms[model, statistic] = part.bounded()
+            return
+        for slicing in design.needs[statistic]:
+            found.dense[model, statistic, slicing] = dense(
+                statistic,
+                piece.models[model],
+                piece.levels[slicing],
+                design.slicings[slicing].count + 1,
+            )
+
+    in_threads(
+        [partial(add_up, model, s) for s in _slow_first(design) for model in range(design.models)]
+    )
     return found
+
+
+def in_threads(tasks: Sequence[Callable[[], None]]) -> None:
+    """Run tasks side by side: sorting and adding up arrays leaves the interpreter free."""
+    with ThreadPoolExecutor(min(len(tasks), os.cpu_count() or 1)) as pool:
+        # In the context of the caller, which holds what numpy does about overflows.
+        for done in [pool.submit(copy_context().run, task) for task in tasks]:
+            done.result()
+
+
+def _slow_first(design: Design) -> list[Statistic]:
+    return sorted(design.needs, key=lambda one: not isinstance(one, ByValue))
 
 
 @dataclass(frozen=True)
@@ -252,7 +285,11 @@ def solve(design: Design, found: Survey) -> list[Answer]:
 
 @dataclass(frozen=True)
 class Gradients:
-    """The derivatives of one question, laid out for look-up by row: one pair a model."""
+    """The derivatives of one question, laid out for look-up by row: one pair a model.
+
+    values: (level, bin, term); of a histogram its entries by class in one row, and a 0 at the end
+    for rows that are in no slice.
+    """
 
     question: Question
     values: tuple[Floats, ...]
@@ -268,7 +305,7 @@ def gradients(design: Design, found: Survey, answers: Sequence[Answer]) -> list[
         values, constants = [], []
         for model in range(design.models):
             constant = np.zeros(count + 1)
-            if isinstance(statistic, Scores | AbsoluteErrors):
+            if isinstance(statistic, ByValue):
                 whole = found.histograms[model, statistic]
                 value = np.zeros_like(whole.values)
             else:
@@ -277,11 +314,11 @@ def gradients(design: Design, found: Survey, answers: Sequence[Answer]) -> list[
                 if isinstance(solutions, str):
                     continue
                 place: int | slice = level
-                if isinstance(statistic, Scores | AbsoluteErrors):
+                if isinstance(statistic, ByValue):
                     place = whole.places(design.first_level(question.slicing) + level)
                 value[place] = solutions[model].gradient
                 constant[level] = solutions[model].constant
-            values.append(value)
+            values.append(np.append(value.ravel(), 0.0) if value.ndim == 2 else value)
             constants.append(constant)
         laid_out.append(Gradients(question, tuple(values), tuple(constants)))
     return laid_out
@@ -311,16 +348,19 @@ def spread(piece: Piece, found: Survey, laid_out: Sequence[Gradients]) -> Spread
     """The second pass over a piece."""
     design, result = piece.design, Spread()
     places: dict[tuple[int, Statistic, int], Ints] = {}
-    for number, gradient in enumerate(laid_out):
+
+    def add_up(number: int) -> None:
+        gradient = laid_out[number]
         question = gradient.question
-        levels = piece.levels[question.slicing]
         add = _adder(piece, question.slicing)
-        own = _influence(piece, found, gradient, CANDIDATE, levels, places)
+        own = _influence(piece, found, gradient, CANDIDATE, places)
         if question.own:
             result.own[number] = add(own)
         if question.harm:
-            before = _influence(piece, found, gradient, BASELINE, levels, places)
+            before = _influence(piece, found, gradient, BASELINE, places)
             result.harm[number] = add(question.metric.sign * (own - before))
+
+    in_threads([partial(add_up, number) for number in range(len(laid_out))])
     if design.clustered:
         for slicing in range(len(design.slicings)):
             result.present[slicing] = _adder(piece, slicing)(None)
@@ -353,23 +393,26 @@ def _influence(
     found: Survey,
     gradient: Gradients,
     model: int,
-    levels: Ints,
     places: dict[tuple[int, Statistic, int], Ints],
 ) -> Floats:
-    """How far each row moves the metric of its slice; 0 for a row in none."""
+    """How far each row moves the metric of its slice; 0 for a row in none.
+
+    places: where the derivatives of a row stand, kept for the metrics that share a statistic.
+    """
     question, rows = gradient.question, piece.models[model]
+    levels = piece.levels[question.slicing]
     statistic, values = question.metric.statistic, gradient.values[model]
     where = (model, statistic, question.slicing)
-    if isinstance(statistic, Scores | AbsoluteErrors):
+    if isinstance(statistic, ByValue):
         if where not in places:
-            part, entries = piece.histogram(model, statistic)
+            whole = found.histograms[model, statistic]
+            part, entries = piece.histogram(model, statistic, whole.bits)
             of_slicing = entries[piece.design.needs[statistic].index(question.slicing)]
-            moved = np.append(found.histograms[model, statistic].locate(part), -1)
+            moved = np.append(whole.locate(part), -1)
             group = statistic.group(rows)
             place = moved[of_slicing] * statistic.classes
             places[where] = np.where(of_slicing < 0, -1, place if group is None else place + group)
-        flat = np.append(values.ravel(), 0.0)  # -1, a row in no slice, finds the 0 at the end
-        return weighted(flat[places[where]], rows.weight)
+        return weighted(values[places[where]], rows.weight)
     width = values.shape[1]
     if where not in places:
         bins = statistic.bins(rows)

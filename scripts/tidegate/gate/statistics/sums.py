@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import reduce
 
 import numpy as np
 from numpy.typing import NDArray
@@ -156,7 +155,7 @@ class AbsoluteErrors:
 
 
 Whole = Terms | Confusion | Calibration
-ByValue = Scores | AbsoluteErrors
+ByValue = Scores | AbsoluteErrors  # with a bin for each value
 Statistic = Whole | ByValue
 CONFUSION, CALIBRATION, SCORES, ABSOLUTE_ERRORS = (
     Confusion(), Calibration(), Scores(), AbsoluteErrors(),
@@ -256,14 +255,20 @@ class Histogram:
 
 
 def histogram(
-    statistic: ByValue, rows: Rows, levels: Sequence[tuple[int, int, Ints]]
+    statistic: ByValue,
+    rows: Rows,
+    levels: Sequence[tuple[int, int, Ints]],
+    bits: int | None = None,
 ) -> tuple[Histogram, list[Ints]]:
     """Sums by slice and value; and for each of `levels` the entry of each row (-1: none).
 
+    bits: leading bits of the values that are kept; by default all.
     levels: for each way of slicing (number of its first level, count of levels, level of each row;
     a row whose level is `count` is in no slice).
     """
     codes = statistic.codes(rows)
+    if bits is not None:
+        codes = statistic.coarsen(codes, bits)
     order = np.argsort(codes)
     ordered = codes[order]
     first = np.concatenate([[True], ordered[1:] != ordered[:-1]])
@@ -295,7 +300,13 @@ def histogram(
         of_row[chosen] = entry + held
         entries.append(of_row)
         held += total
-    whole = Histogram(statistic, ordered[first], np.concatenate(keys), np.concatenate(values))
+    whole = Histogram(
+        statistic,
+        ordered[first],
+        np.concatenate(keys),
+        np.concatenate(values),
+        _MANTISSA if bits is None else bits,
+    )
     return whole, entries
 
 
@@ -316,10 +327,6 @@ def _summed(statistic: ByValue, codes: Ints, keys: Ints, values: Floats, bits: i
     """A histogram from sorted keys that may repeat."""
     starts = np.flatnonzero(np.concatenate([[True], keys[1:] != keys[:-1]]))
     return Histogram(statistic, codes, keys[starts], np.add.reduceat(values, starts), bits)
-
-
-def merge_all(parts: Sequence[Histogram]) -> Histogram:
-    return reduce(Histogram.merge, parts)
 
 
 def _log_loss(rows: Rows) -> Floats:
