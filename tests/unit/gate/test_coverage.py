@@ -1,168 +1,217 @@
-"""The intervals hold what they promise: seeded simulations, each of a second or two.
+"""The intervals hold what they promise: seeded simulations, each of a few seconds.
 
-A one-sided 95 % end may miss in 5 % of the repetitions; `allowed` adds three binomial standard
-deviations, so that a correct interval stays below it.
+A one-sided 95 % end may miss in 5 % of the repetitions, 6 % on a thousand rows; `allowed` adds
+three binomial standard deviations, so that a correct interval stays below it. The benchmarks
+repeat them often enough to tell 5 % from 6.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections import Counter, defaultdict
+from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 from numpy.random import Generator
-from numpy.typing import NDArray
 
+from evaluation_sets import DRAWS, Pair, binary, judged, logistic, make_config
 from tidegate import config
-from tidegate.config import Bound
-from tidegate.gate.comparison import interval, judge
-from tidegate.gate.metrics import METRICS, Estimate, Floats
+from tidegate.config import Config
+from tidegate.gate.judging import Result
+from tidegate.gate.statistics.comparison import Estimate, ends
 from tidegate.verdict import Verdict
 
-Rows = tuple[Floats, Floats, Floats]  # label, candidate's output, baseline's output
-Draw = Callable[[int, Generator], Rows]
 
-
-def allowed(repetitions: int, rate: float = 0.05) -> float:
+def allowed(repetitions: int, rate: float = 0.06) -> float:
     return repetitions * rate + 3 * math.sqrt(repetitions * rate * (1 - rate))
 
 
-def binary(share: float, damage: float = 0.0) -> Draw:
-    """Two noisy views of one signal, the candidate's noisier by `damage`."""
-    shift = math.log(share / (1 - share))
-
-    def draw(n: int, rng: Generator) -> Rows:
-        signal = shift + rng.normal(size=n)
-        label = (rng.random(n) < _logistic(signal)).astype(float)
-        candidate = _logistic(signal + (0.8 + damage) * rng.normal(size=n))
-        return label, candidate, _logistic(signal + 0.8 * rng.normal(size=n))
-
-    return draw
+def by_metric(results: tuple[Result, ...]) -> dict[str, Result]:
+    return {result.metric: result for result in results}
 
 
-def multiclass(n: int, rng: Generator) -> Rows:
-    label = rng.choice(3, size=n, p=[0.6, 0.3, 0.1])
-    outputs = [np.where(rng.random(n) < 0.7, label, rng.choice(3, size=n)) for _ in range(2)]
-    return label.astype(float), outputs[0].astype(float), outputs[1].astype(float)
+def interval(of: Estimate | None) -> tuple[float, float]:
+    assert of is not None
+    return ends(of, 0.95)
 
 
-def regression(n: int, rng: Generator) -> Rows:
-    """Errors with a bias, and larger where the label is."""
-    label = rng.gamma(2.0, 2.0, size=n)
-    outputs = [label + 0.3 + 0.5 * np.sqrt(label) * rng.normal(size=n) for _ in range(2)]
-    return label, outputs[0], outputs[1]
+@pytest.mark.parametrize("task", DRAWS)
+def test_ends__each_covers_the_truth_for_every_metric(task: str) -> None:
+    """1,000 rows, two equal models: the harm is 0, the value that of very many rows."""
+    rng = np.random.default_rng(1)
+    settings = make_config(task)
+    truth = {
+        result.metric: result.judgement.candidate
+        for result in judged(settings, *DRAWS[task](400_000, rng))
+    }
+    repetitions = 200
+    missed: Counter[tuple[str, str]] = Counter()
+    for _ in range(repetitions):
+        for name, result in by_metric(judged(settings, *DRAWS[task](1_000, rng))).items():
+            for kind, of, true in (("own", result.own, truth[name]), ("harm", result.harm, 0.0)):
+                lower, upper = interval(of)
+                missed[name, f"{kind} above"] += lower > true
+                missed[name, f"{kind} below"] += upper < true
+    assert set(truth) == {name for name, _ in missed}
+    for (name, end), count in missed.items():
+        assert count <= allowed(repetitions), (name, end, count)
 
 
-DRAWS = {"binary": binary(0.3), "multiclass": multiclass, "regression": regression}
+def test_ends__rare_positives_raise_few_false_alarms() -> None:
+    """About 20 positives in 1,000 rows; equal models, no regression tolerated."""
+    rng = np.random.default_rng(2)
+    settings = make_config("binary", threshold=0.05)
+    repetitions = 200
+    alarms: Counter[str] = Counter()
+    for _ in range(repetitions):
+        for name, result in by_metric(judged(settings, *binary(0.02)(1_000, rng))).items():
+            alarms[name] += interval(result.harm)[0] > 0
+    assert set(alarms) == set(config.METRICS["binary"])
+    for name, count in alarms.items():
+        assert count <= allowed(repetitions), (name, count)
 
 
-def estimates(name: str, rows: Rows, threshold: float | None) -> tuple[Estimate, Estimate]:
-    """(candidate's own estimate, harm)."""
-    label, candidate, baseline = rows
-    if threshold is not None and METRICS[name].threshold:
-        candidate, baseline = (
-            (output >= threshold).astype(float) for output in (candidate, baseline)
-        )
-    own = METRICS[name].compute(label, candidate)
-    return own, METRICS[name].harm(own, METRICS[name].compute(label, baseline))
+def test_ends__weights_are_allowed_for() -> None:
+    """Rows that count more make a noisier value; their number alone would not say so."""
+    rng = np.random.default_rng(6)
+    settings = make_config("binary", weight="weight")
+    repetitions, n = 200, 1_000
+    missed: Counter[str] = Counter()
+    for _ in range(repetitions):
+        candidate, baseline = binary(0.3)(n, rng)
+        candidate = candidate.with_columns(weight=np.where(rng.random(n) < 0.1, 10.0, 1.0))
+        for name, result in by_metric(judged(settings, candidate, baseline)).items():
+            lower, upper = interval(result.harm)
+            missed[f"{name} above"] += lower > 0
+            missed[f"{name} below"] += upper < 0
+    for end, count in missed.items():
+        assert count <= allowed(repetitions), (end, count)
+
+
+def days(n: int, rng: Generator) -> Pair:
+    """50 rows a day; each day moves the label and, in its own way, each model."""
+    day = np.arange(n) // 50
+    shared, first, second = (rng.normal(size=n // 50)[day] for _ in range(3))
+    signal = rng.normal(size=n)
+    label = rng.random(n) < logistic(signal + shared)
+    rows = pl.DataFrame({"id": np.arange(n), "label": label, "day": day})
+    return (rows.with_columns(score=logistic(signal + 0.7 * first)),
+            rows.with_columns(score=logistic(signal + 0.7 * second)))  # fmt: skip
+
+
+def test_ends__clusters_are_what_keeps_dependent_rows_from_false_alarms() -> None:
+    rng = np.random.default_rng(3)
+    metrics = {"log-loss": {"max-regression": 0.0}}
+    told, untold = make_config("binary", metrics, cluster="day"), make_config("binary", metrics)
+    repetitions = 150
+    alarms = ignored = 0
+    for _ in range(repetitions):
+        pair = days(2_000, rng)
+        alarms += interval(judged(told, *pair)[0].harm)[0] > 0
+        ignored += interval(judged(untold, *pair)[0].harm)[0] > 0
+    assert alarms <= allowed(repetitions)
+    assert ignored > 2 * allowed(repetitions)
+
+
+@pytest.mark.parametrize("task", DRAWS)
+def test_ends__rows_repeated_in_clusters_are_no_more_evidence(task: str) -> None:
+    rng = np.random.default_rng(4)
+    pair = DRAWS[task](300, rng)
+    repeated = [
+        pl.concat([table] * 4)
+        .with_columns(one=pl.col("id").cast(pl.String))
+        .with_columns(id=pl.int_range(pl.len()))
+        for table in pair
+    ]
+    once = by_metric(judged(make_config(task), *pair))
+    told = by_metric(judged(make_config(task, cluster="one"), repeated[0], repeated[1]))
+    untold = by_metric(judged(make_config(task), repeated[0], repeated[1]))
+    for name, result in once.items():
+        if name == "median-absolute-error":
+            continue  # the bandwidth of its density is chosen by the rows
+        for kind in ("own", "harm"):
+            single, four, rows = (
+                getattr(results[name], kind).second for results in (once, told, untold)
+            )
+            assert result.judgement.candidate == pytest.approx(told[name].judgement.candidate)
+            assert four == pytest.approx(single, rel=1e-9)
+            assert rows == pytest.approx(single / 4, rel=1e-9)
+
+
+STEP = pytest.mark.xfail(
+    strict=True, reason="Solution.step is that of a row of weight 1, whatever the weights are"
+)
 
 
 @pytest.mark.parametrize(
-    ("task", "name"), [(task, name) for task, names in config.METRICS.items() for name in names]
+    "task",
+    [pytest.param(task, marks=[] if task == "regression" else [STEP]) for task in DRAWS],
 )
-def test_interval__each_end_covers_the_truth_for_every_metric(task: str, name: str) -> None:
-    rng = np.random.default_rng(1)
-    threshold = 0.5 if task == "binary" else None
-    truth = estimates(name, DRAWS[task](500_000, rng), threshold)[0].value
-    repetitions = 400
-    own_above = own_below = harm_above = harm_below = 0
-    for _ in range(repetitions):
-        own, harm = estimates(name, DRAWS[task](1_000, rng), threshold)
-        ends, harm_ends = interval(own, None, 0.95), interval(harm, None, 0.95)
-        own_above += ends.lower > truth
-        own_below += ends.upper < truth
-        harm_above += harm_ends.lower > 0
-        harm_below += harm_ends.upper < 0
-    assert harm_above <= allowed(repetitions)
-    assert harm_below <= allowed(repetitions)
-    assert own_below <= allowed(repetitions)
-    # The calibration error is biased upwards, so that its lower end misses more often.
-    rate = 0.12 if name == "expected-calibration-error" else 0.05
-    assert own_above <= allowed(repetitions, rate)
+@pytest.mark.parametrize("factor", [1e-4, 1e4])
+def test_ends__weights_tell_only_how_much_more_one_row_counts_than_another(
+    task: str, factor: float
+) -> None:
+    """Weights that add up to 1, or to a population, say the same as those around 1."""
+    rng = np.random.default_rng(5)
+    candidate, baseline = DRAWS[task](1_000, rng)
+    weight = rng.gamma(4.0, 0.25, size=1_000)
+    settings = make_config(task, weight="weight")
+    one, other = (
+        by_metric(judged(settings, candidate.with_columns(weight=scaled), baseline))
+        for scaled in (weight, factor * weight)
+    )
+    different = set()
+    for name, result in one.items():
+        for kind in ("own", "harm"):
+            expected = interval(getattr(result, kind))
+            found = interval(getattr(other[name], kind))
+            if found != pytest.approx(expected, rel=1e-9, abs=1e-12):
+                different.add(f"{name} ({kind})")
+    assert not different
 
 
-@pytest.mark.parametrize("name", config.METRICS["binary"])
-def test_interval__rare_positives_raise_few_false_alarms(name: str) -> None:
-    """About 20 positives in 1,000 rows; equal models, no regression tolerated."""
-    rng = np.random.default_rng(2)
-    repetitions = 400
-    alarms = 0
-    for _ in range(repetitions):
-        _, harm = estimates(name, binary(0.02)(1_000, rng), threshold=0.05)
-        alarms += interval(harm, None, 0.95).lower > 0
-    assert alarms <= allowed(repetitions, 0.06)
+def settings_for(margins: dict[str, float], **changes: Any) -> Config:
+    metrics = {name: {"max-regression": margin} for name, margin in margins.items()}
+    return make_config("binary", metrics, **changes)
 
 
-def test_interval__clusters_are_what_keeps_dependent_rows_from_false_alarms() -> None:
-    """50 rows a day; each day moves the label and, in its own way, each model."""
-    rng = np.random.default_rng(3)
-    day: NDArray[np.int64] = np.arange(2_000) // 50
-    repetitions = 300
-    alarms = ignored = 0
-    for _ in range(repetitions):
-        shared, first, second = (rng.normal(size=40)[day] for _ in range(3))
-        signal = rng.normal(size=2_000)
-        label = (rng.random(2_000) < _logistic(signal + shared)).astype(float)
-        rows = label, _logistic(signal + 0.7 * first), _logistic(signal + 0.7 * second)
-        _, harm = estimates("log-loss", rows, None)
-        alarms += interval(harm, day, 0.95).lower > 0
-        ignored += interval(harm, None, 0.95).lower > 0
-    assert alarms <= allowed(repetitions)
-    assert ignored > 3 * allowed(repetitions)
+WORSE = binary(0.3, damage=0.4)
 
 
-@pytest.mark.parametrize("name", ["roc-auc", "log-loss", "brier-score"])
-def test_judge__harm_of_twice_the_margin_fails_with_ample_rows(name: str) -> None:
+def true_harm(rng: Generator) -> dict[str, float]:
+    names = dict.fromkeys(("roc-auc", "log-loss", "brier-score"), 0.0)
+    results = judged(settings_for(names), *WORSE(400_000, rng))
+    return {result.metric: result.judgement.harm or 0.0 for result in results}
+
+
+def test_judge__harm_of_twice_the_margin_fails_with_ample_rows() -> None:
     rng = np.random.default_rng(4)
-    worse = binary(0.3, damage=0.4)
-    margin = estimates(name, worse(500_000, rng), None)[1].value / 2
-    bound = Bound.model_validate({"max-regression": margin})
-    verdicts = []
+    margins = {name: harm / 2 for name, harm in true_harm(rng).items()}
+    verdicts = defaultdict(list)
     for _ in range(40):
-        label, candidate, baseline = worse(20_000, rng)
-        judged = judge(METRICS[name], bound, (label, candidate), (label, baseline), None, 0.95)
-        assert judged is not None
-        verdicts.append(judged.verdict)
-    assert verdicts.count(Verdict.FAIL) >= 36
-    assert Verdict.PASS not in verdicts
+        for result in judged(settings_for(margins), *WORSE(20_000, rng)):
+            verdicts[result.metric].append(result.judgement.verdict)
+    for name in margins:
+        assert verdicts[name].count(Verdict.FAIL) >= 36
+        assert Verdict.PASS not in verdicts[name]
 
 
 def test_judge__growing_to_the_rows_advised_mostly_decides() -> None:
     rng = np.random.default_rng(5)
-    worse = binary(0.3, damage=0.4)
-    margin = estimates("log-loss", worse(500_000, rng), None)[1].value / 2
-    bound = Bound.model_validate({"max-regression": margin})
+    settings = settings_for({"log-loss": true_harm(rng)["log-loss"] / 2})
 
     def judged_on(n: int) -> tuple[Verdict, int | None]:
-        label, candidate, baseline = worse(n, rng)
-        judged = judge(
-            METRICS["log-loss"], bound, (label, candidate), (label, baseline), None, 0.95
-        )
-        assert judged is not None
-        return judged.verdict, judged.rows_needed
+        (result,) = judged(settings, *WORSE(n, rng))
+        return result.judgement.verdict, result.judgement.rows_needed
 
-    first = [judged_on(1_000) for _ in range(60)]
+    first = [judged_on(1_000) for _ in range(100)]
     advised = [
         rows
         for verdict, rows in first
-        if verdict is Verdict.INCONCLUSIVE and rows is not None and rows < 200_000
+        if verdict is Verdict.INCONCLUSIVE and rows is not None and rows < 100_000
     ]
     assert len(advised) >= 20
     decided = [judged_on(rows)[0] is not Verdict.INCONCLUSIVE for rows in advised]
-    assert np.mean(decided) >= 0.7
-
-
-def _logistic(values: Floats) -> Floats:
-    odds: Floats = 1 / (1 + np.exp(-values))
-    return odds
+    assert np.mean(decided) >= 0.8
