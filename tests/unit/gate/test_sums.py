@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import reduce
 
 import numpy as np
 import polars as pl
@@ -22,7 +23,6 @@ from tidegate.gate.statistics.sums import (
     Ints,
     Rows,
     histogram,
-    merge_all,
 )
 
 FEW = 300
@@ -66,6 +66,10 @@ def pieces(statistic: ByValue, rows: Rows, levels: Ints, count: int, seed: int) 
     order = np.random.default_rng(seed).permutation(levels.size)
     dealt = [part for part in np.array_split(order, count) if part.size]
     return [summed(statistic, part_of(rows, part), levels[part]) for part in dealt]
+
+
+def merge_all(parts: Sequence[Histogram]) -> Histogram:
+    return reduce(Histogram.merge, parts)
 
 
 def assert_same(one: Histogram, two: Histogram) -> None:
@@ -113,6 +117,25 @@ def test_histogram__locates_every_row_of_a_part_in_the_whole(
         weight = 1.0 if rows.weight is None else rows.weight[chosen]
         np.add.at(added, (place, rows.label[chosen].astype(int)), weight)
     assert added == pytest.approx(whole.values, rel=1e-12)
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=PATCHED)
+@given(data=st.data())
+def test_histogram__later_parts_made_as_coarse_as_those_before_change_nothing(
+    few_entries: None, data: st.DataObject
+) -> None:
+    rows, levels = data.draw(sliced_rows(ties=False))
+    total: Histogram | None = None
+    for chosen in np.array_split(np.arange(levels.size), min(7, levels.size)):
+        overall = (0, 1, np.zeros(chosen.size, dtype=np.int64))
+        made, entries = histogram(
+            SCORES, part_of(rows, chosen), [overall, (1, LEVELS - 1, levels[chosen])],
+            None if total is None else total.bits,
+        )  # fmt: skip
+        assert all(found.size == chosen.size for found in entries)
+        total = made.bounded() if total is None else total.merge(made.bounded())
+    assert total is not None
+    assert_same(total, summed(SCORES, rows, levels))
 
 
 def distinct(values: Sequence[float]) -> list[float]:
