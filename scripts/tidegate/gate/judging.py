@@ -39,6 +39,9 @@ from tidegate.gate.statistics.passes import (
 from tidegate.verdict import Verdict
 
 OVERALL = 0
+# A merge goes through all bins of the whole: better once for a few pieces than for each, when they
+# have become as coarse as the whole.
+_MERGED_AT_ONCE = 4
 
 
 @dataclass(frozen=True)
@@ -267,10 +270,14 @@ def _surveyed(design: Design, pieces: Pieces) -> Survey:
         # No piece needs finer bins than those before it have left the whole.
         return survey(piece, None if total is None else total.bits)
 
+    waiting: list[Survey] = []
     for part in pieces.map(design, work):
-        total = part if total is None else total.merge(part)
+        waiting.append(part)
+        if total is None or not total.is_coarse or len(waiting) == _MERGED_AT_ONCE:
+            first, *others = waiting if total is None else (total, *waiting)
+            total, waiting = first.merge(*others) if others else first, []
     assert total is not None  # noqa: S101 - there is always a piece
-    return total
+    return total.merge(*waiting) if waiting else total
 
 
 def _found(

@@ -14,7 +14,7 @@ from tidegate.gate.rows.tables import Side, Table
 from tidegate.gate.statistics.passes import Design, Piece
 
 # So many rows are joined and judged at once; it bounds the memory, not the size of the tables.
-PIECE_ROWS = 1_000_000
+PIECE_ROWS = 250_000
 _PART = "__part"
 
 Result = TypeVar("Result")

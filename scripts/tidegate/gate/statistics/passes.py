@@ -193,17 +193,25 @@ class Survey:
     dense: dict[tuple[int, Statistic, int], Floats] = field(default_factory=dict)
     histograms: dict[Place, Histogram] = field(default_factory=dict)
 
-    def merge(self, other: Survey) -> Survey:
+    def merge(self, *others: Survey) -> Survey:
+        every = (self, *others)
         return Survey(
-            [one + two for one, two in zip(self.weights, other.weights, strict=True)],
-            {place: sums + other.dense[place] for place, sums in self.dense.items()},
-            {place: part.merge(other.histograms[place]) for place, part in self.histograms.items()},
+            [np.sum(sums, axis=0) for sums in zip(*(part.weights for part in every), strict=True)],
+            {place: np.sum([part.dense[place] for part in every], axis=0) for place in self.dense},
+            {
+                place: first.merge(*(other.histograms[place] for other in others))
+                for place, first in self.histograms.items()
+            },
         )
 
     @property
     def bits(self) -> dict[Place, int]:
         """How many leading bits of the values each histogram keeps."""
         return {place: whole.bits for place, whole in self.histograms.items()}
+
+    @property
+    def is_coarse(self) -> bool:
+        return any(whole.is_coarse for whole in self.histograms.values())
 
     def bins(self, design: Design, model: int, question: Question, level: int) -> Bins:
         """The sums that a metric is solved from."""

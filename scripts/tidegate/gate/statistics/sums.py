@@ -19,7 +19,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 CALIBRATION_BINS = 15
-MAX_ENTRIES = 1 << 22
+MAX_ENTRIES = 1 << 21
 _MANTISSA = 52
 _LEVEL_SHIFT = 40  # a key is level << 40 | number of the value
 _TINY = np.finfo(np.float64).eps
@@ -191,6 +191,10 @@ class Histogram:
     values: Floats
     bits: int = _MANTISSA
 
+    @property
+    def is_coarse(self) -> bool:
+        return self.bits < _MANTISSA
+
     def level(self, number: int, weight: float, rows: int) -> Bins:
         """The sums of one level."""
         found = self.places(number)
@@ -200,7 +204,7 @@ class Histogram:
             weight,
             rows,
             points=self.statistic.points(codes),
-            coarse=self.bits < _MANTISSA,
+            coarse=self.is_coarse,
             relative_width=2.0**-self.bits,
         )
 
@@ -214,19 +218,16 @@ class Histogram:
         if part is self:
             return np.arange(self.keys.size)
         coarse = self.statistic.coarsen(part.codes, self.bits)
-        return np.searchsorted(self.keys, _renumber(part.keys, np.searchsorted(self.codes, coarse)))
+        return np.searchsorted(self.keys, _renumber(part.keys, coarse, self.codes))
 
-    def merge(self, other: Histogram) -> Histogram:
-        bits = min(self.bits, other.bits)
-        one, two = (part._coarser(bits) for part in (self, other))
-        codes = _sorted_union(one.codes, two.codes)
-        keys = np.concatenate(
-            [_renumber(part.keys, np.searchsorted(codes, part.codes)) for part in (one, two)]
-        )
-        order = np.argsort(keys, kind="stable")  # two runs: a merge
-        values = np.concatenate([one.values, two.values])[order]
-        merged = _summed(self.statistic, codes, keys[order], values, bits)
-        return merged.bounded()
+    def merge(self, *others: Histogram) -> Histogram:
+        bits = min(part.bits for part in (self, *others))
+        parts = [part._coarser(bits) for part in (self, *others)]
+        codes = _sorted_union([part.codes for part in parts])
+        keys = np.concatenate([_renumber(part.keys, part.codes, codes) for part in parts])
+        order = np.argsort(keys, kind="stable")  # a few sorted runs: a merge
+        values = np.concatenate([part.values for part in parts])[order]
+        return _summed(self.statistic, codes, keys[order], values, bits).bounded()
 
     def bounded(self) -> Histogram:
         """With as many bits as keep the entries within MAX_ENTRIES."""
@@ -244,8 +245,8 @@ class Histogram:
 
     def _coarse_keys(self, bits: int) -> tuple[Ints, Ints]:
         coarse = self.statistic.coarsen(self.codes, bits)
-        first = np.concatenate([[True], np.diff(coarse) != 0])
-        return coarse[first], _renumber(self.keys, np.cumsum(first) - 1)
+        kept = coarse[np.concatenate([[True], coarse[1:] != coarse[:-1]])]
+        return kept, _renumber(self.keys, coarse, kept)
 
     def _coarser(self, bits: int) -> Histogram:
         if bits == self.bits:
@@ -310,23 +311,28 @@ def histogram(
     return whole, entries
 
 
-def _renumber(keys: Ints, numbers: Ints) -> Ints:
-    """Keys whose values have other numbers now."""
+def _renumber(keys: Ints, codes: Ints, among: Ints) -> Ints:
+    """Keys with the numbers that their values have among other codes, which hold them all."""
+    if np.array_equal(codes, among):
+        return keys
+    numbers = np.searchsorted(among, codes)
     low = (1 << _LEVEL_SHIFT) - 1
     renumbered: Ints = (keys & ~low) | numbers[keys & low]
     return renumbered
 
 
-def _sorted_union(one: Ints, two: Ints) -> Ints:
-    both: Ints = np.sort(np.concatenate([one, two]), kind="stable")
-    distinct: Ints = both[np.concatenate([[True], both[1:] != both[:-1]])]
+def _sorted_union(parts: Sequence[Ints]) -> Ints:
+    every: Ints = np.sort(np.concatenate(parts), kind="stable")
+    distinct: Ints = every[np.concatenate([[True], every[1:] != every[:-1]])]
     return distinct
 
 
 def _summed(statistic: ByValue, codes: Ints, keys: Ints, values: Floats, bits: int) -> Histogram:
     """A histogram from sorted keys that may repeat."""
-    starts = np.flatnonzero(np.concatenate([[True], keys[1:] != keys[:-1]]))
-    return Histogram(statistic, codes, keys[starts], np.add.reduceat(values, starts), bits)
+    first = np.concatenate([[True], keys[1:] != keys[:-1]])
+    entry = np.cumsum(first) - 1
+    sums = [np.bincount(entry, weights=column) for column in values.T]
+    return Histogram(statistic, codes, keys[first], np.column_stack(sums), bits)
 
 
 def _log_loss(rows: Rows) -> Floats:
