@@ -12,13 +12,16 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tidegate.config import Config, place_of
 from tidegate.context import Context
 from tidegate.errors import TidegateError
 from tidegate.registry import Registry
 from tidegate.verdict import Verdict
+
+if TYPE_CHECKING:
+    from tidegate.gate.planning import Margin
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,7 @@ def run(arguments: argparse.Namespace, config: Config, context: Context) -> Doct
     checks = [Check("config", "pass", f"{config.path} is valid")]
     if arguments.only == "all":
         checks += _data(config)
-        checks += _evaluation(config)
+        checks += _evaluation(config, context)
         checks += _registry(config, context)
         checks += _engine(config)
         checks += _workflows(config)
@@ -98,21 +101,66 @@ def _data(config: Config) -> Iterator[Check]:
         )
 
 
-def _evaluation(config: Config) -> Iterator[Check]:
+def _evaluation(config: Config, context: Context) -> Iterator[Check]:
     if config.evaluation is None:
         yield Check("evaluation", "note", "the config has no evaluation: the model is not judged",
                     "add evaluation: and gate: to it")  # fmt: skip
         return
-    path = config.resolve(config.evaluation.predictions)
-    if not path.exists():
-        yield Check("predictions table", "note", f"{path} is not there yet",
+    wanted = config.evaluation.predictions
+    if "*" not in wanted and not config.resolve(wanted).exists():
+        yield Check("predictions table", "note", f"{config.resolve(wanted)} is not there yet",
                     "run the pipeline that writes it")  # fmt: skip
         return
     from tidegate.gate.rows.tables import open_table
 
-    wanted = config.evaluation.predictions
-    yield _looked_at(
+    table = _looked_at(
         "predictions table", lambda: f"{open_table(config, wanted, 'candidate').rows} rows"
+    )
+    yield table
+    if config.gate is not None and table.verdict == "pass":
+        yield from _margins(config, context)
+
+
+def _margins(config: Config, context: Context) -> Iterator[Check]:
+    """Whether the rows at hand can decide what the config asks of them."""
+    from tidegate.gate.planning import plan
+
+    try:
+        try:
+            registry = Registry.open(config, context)
+        except TidegateError:  # a check of its own tells
+            registry = None
+        margins, compared = plan(config, registry)
+    except TidegateError as error:
+        yield Check("margins", "note", error.what, error.remedy)
+        return
+    if margins:
+        yield Check("margins", "pass", f"held against the rows at hand, {compared}")
+    for margin in margins:
+        where = "overall" if margin.slices is None else f"on {margin.slices} slices"
+        name = f"margin of {margin.metric} {where}"
+        short = margin.rows_needed is None or margin.rows_needed > margin.rows
+        if not short:
+            yield Check(name, "pass", f"{margin.margin:g} can be decided")
+            continue
+        yield Check(name, "note", _shortage(margin), _remedy(margin))
+
+
+def _shortage(margin: Margin) -> str:
+    needed = "no number of rows" if margin.rows_needed is None else f"{margin.rows_needed:,} rows"
+    if margin.slices is None:
+        return f"{margin.margin:g} cannot be decided on {margin.rows:,} rows: it takes {needed}"
+    return (
+        f"{margin.margin:g} can be decided on {margin.decided} of {margin.slices} slices; one of "
+        f"{margin.rows:,} rows would take {needed}"
+    )
+
+
+def _remedy(margin: Margin) -> str:
+    if margin.rows_needed is None and margin.margin == 0:
+        return "a tolerated regression of 0 is one that an equal model cannot pass: allow a little"
+    return "widen the margin, or evaluate on more rows" + (
+        "" if margin.slices is None else "; or raise min-slice-rows"
     )
 
 

@@ -42,21 +42,23 @@ def execute(verb: str, arguments: argparse.Namespace, context: Context) -> int:
     """Exit code: 0 pass, 1 the gate says no, 2 it could not be decided."""
     module = verb_module(verb)
     folder = Path(arguments.config).resolve().parent / arguments.report
+    # A verb may write a report of another name: what verifies a record must not overwrite it.
+    name = getattr(module, "report_name", lambda _: verb)(arguments)
     service = None
     try:
         load = getattr(module, "load_config", lambda given: configs.load(Path(given.config)))
         config = load(arguments)
         service = getattr(config, "service", None)
         report: Report = module.run(arguments, config, context)
-        body = decided(verb, report)
-        texts = _texts(verb, body)
+        body = decided(name, report)
+        texts = _texts(name, body)
         code = 2 if report.verdict is None else 1 if report.blocked else 0
     except Exception as error:  # the one place where errors end, the unexpected ones too
-        known = error if isinstance(error, TidegateError) else _unexpected(error, folder, verb)
+        known = error if isinstance(error, TidegateError) else _unexpected(error, folder, name)
         print(f"tidegate {verb}: {known}", file=sys.stderr)
-        body, code = undecided(verb, known, service), 2
-        texts = _texts(verb, body)
-    return _deliver(verb, body, texts, code, folder, arguments, context)
+        body, code = undecided(name, known, service), 2
+        texts = _texts(name, body)
+    return _deliver(name, body, texts, code, folder, arguments, context)
 
 
 def decided(verb: str, report: Report) -> dict[str, Any]:

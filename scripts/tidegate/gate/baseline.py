@@ -71,7 +71,7 @@ def resolve_baseline(
     if version is None:
         return None
     model = _model_digest(registry, version, folder)
-    logged = _logged(config, registry, version, expected_digest, folder)
+    logged = logged_table(config, registry, version, expected_digest, folder)
     if logged is not None:
         return Baseline(logged, "logged", version.version, model)
     try:
@@ -85,7 +85,7 @@ def resolve_baseline(
     return Baseline(table, "scored", version.version, model)
 
 
-def _logged(
+def logged_table(
     config: Config,
     registry: Registry,
     version: ModelVersion,

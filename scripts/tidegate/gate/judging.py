@@ -105,21 +105,21 @@ def judge_all(
     notes: what was not judged is added to it. Raises DataError when an overall metric has no value.
     """
     evaluation, gate = config.need_evaluation(), config.need_gate()
-    slicings = _slicings(evaluation, gate, tally, notes)
+    slicings = slicings_of(evaluation, gate, tally, notes)
     bounds = _bounds(gate, slicings, has_baseline=has_baseline, notes=notes)
     found = [
-        *_known_metrics(config, pieces, tally, slicings, bounds, has_baseline, notes),
+        *known_metrics(config, pieces, tally, slicings, bounds, has_baseline, notes),
         *_own_metrics(config, pieces, tally, slicings, bounds, has_baseline, notes),
     ]
     order = {(slicing, name): n for n, (slicing, name, _) in enumerate(bounds)}
     found.sort(key=lambda f: (order[f.slicing, f.name.partition("/")[0]], f.level))
-    confidences = _confidences(gate.confidence, found)
+    sides = confidences(gate.confidence, found)
     results = []
     for item in found:
         overall = item.slicing == OVERALL
         label = None if overall else _label(evaluation, slicings[item.slicing], item)
         rows = int(slicings[item.slicing].levels["rows"][item.level])
-        confidence = confidences[overall]
+        confidence = sides[overall]
         judged = judge(
             item.bound, item.own, item.harm, item.candidate, item.baseline, rows, confidence
         )
@@ -187,7 +187,9 @@ def _by_class(name: str, classes: tuple[str, ...]) -> Iterator[tuple[str, Metric
         yield f"{name}/{answer_class}", for_class(number)
 
 
-def _slicings(evaluation: Evaluation, gate: Gate, tally: Tally, notes: list[str]) -> list[Slicing]:
+def slicings_of(
+    evaluation: Evaluation, gate: Gate, tally: Tally, notes: list[str]
+) -> list[Slicing]:
     """Overall, then each way of slicing with the levels that are large enough."""
     slicings = [Slicing(pl.DataFrame({"rows": [tally.paired]}))]
     if not gate.slice_metrics:
@@ -230,7 +232,7 @@ def _bounds(
     return chosen
 
 
-def _known_metrics(
+def known_metrics(
     config: Config,
     pieces: Pieces,
     tally: Tally,
@@ -409,7 +411,7 @@ def _no_value(
         )
 
 
-def _confidences(confidence: float, found: list[Found]) -> dict[bool, Confidence]:
+def confidences(confidence: float, found: list[Found]) -> dict[bool, Confidence]:
     """{overall: confidence of its ends}.
 
     That everything passes takes every result, so a pass needs no correction: a candidate that is

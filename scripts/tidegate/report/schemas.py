@@ -97,7 +97,7 @@ _DATASET = _object(
     ),
 )
 _BASELINE = _nullable(
-    _object(version=_TEXT_OR_NULL, source=_TEXT, predictions_digest=_TEXT),
+    _object(version=_TEXT_OR_NULL, source=_TEXT, predictions_digest=_TEXT_OR_NULL),
 )
 _RESULT = _object(
     metric=_TEXT,
@@ -114,6 +114,7 @@ _RESULT = _object(
     verdict=_VERDICT,
     blocking=_FLAG,
     rows_needed=_COUNT_OR_NULL,
+    clusters_needed=_COUNT_OR_NULL,
     reason=_TEXT_OR_NULL,
 )
 _RECORD = _object(
@@ -129,6 +130,8 @@ _RECORD = _object(
     data_digest=_TEXT_OR_NULL,
     evaluation_digest=_TEXT,
     config_digest=_TEXT,
+    results_digest=_TEXT,
+    measurements=_map(_NUMBER),
     candidate=_object(model_digest=_TEXT_OR_NULL, predictions_digest=_TEXT),
     baseline=_BASELINE,
     digest=_TEXT,
@@ -163,6 +166,10 @@ FIELDS: Mapping[str, Mapping[str, Schema]] = {
         "budgets": _list(_BUDGET),
         "notes": _list(_TEXT),
         "record": _RECORD,
+    },
+    "verify-record": {
+        "record": {"type": "object"},
+        "differences": _list(_object(field=_TEXT, recorded={}, found={})),
     },
     "register-model": {
         "model": _TEXT,

@@ -19,6 +19,10 @@ def main() -> None:
         "reports/predictions.parquet"
     )
     shown = scored.sort(features.KEY).gather_every(max(1, scored.height // EXAMPLES))
+    # What the model sees of each row: on it tidegate scores the champion anew where it has to.
+    rows.select(features.KEY).hstack(features.build(rows)).write_parquet(
+        "build/evaluation-inputs.parquet"
+    )
     with Path("reports/examples.jsonl").open("w") as file:
         for row in shown.iter_rows(named=True):
             request = {name: row[name] for name in features.REQUEST}

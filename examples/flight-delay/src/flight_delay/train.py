@@ -60,6 +60,8 @@ def main() -> None:
         signature=infer_signature(example, model.predict_proba(example)[:, 1]),
         pip_requirements=[f"{name}=={version(name)}" for name in REQUIREMENTS],
         skops_trusted_types=TRUSTED,
+        # So that tidegate can score this version anew, on an evaluation set of a later day.
+        pyfunc_predict_fn="predict_proba",
     )
     Path("reports").mkdir(exist_ok=True)
     Path("reports/measurements.json").write_text(json.dumps({"train-minutes": minutes}) + "\n")

@@ -241,11 +241,11 @@ class Histogram:
 
     def _entries(self, bits: int) -> int:
         keys = self._coarse_keys(bits)[1]
-        return 1 + int(np.count_nonzero(np.diff(keys)))
+        return int(np.count_nonzero(_firsts(keys)))
 
     def _coarse_keys(self, bits: int) -> tuple[Ints, Ints]:
         coarse = self.statistic.coarsen(self.codes, bits)
-        kept = coarse[np.concatenate([[True], coarse[1:] != coarse[:-1]])]
+        kept = coarse[_firsts(coarse)]
         return kept, _renumber(self.keys, coarse, kept)
 
     def _coarser(self, bits: int) -> Histogram:
@@ -272,7 +272,7 @@ def histogram(
         codes = statistic.coarsen(codes, bits)
     order = np.argsort(codes)
     ordered = codes[order]
-    first = np.concatenate([[True], ordered[1:] != ordered[:-1]])
+    first = _firsts(ordered)
     number = np.cumsum(first) - 1
     group = statistic.group(rows)
     keys, values, entries = [], [], []
@@ -286,7 +286,7 @@ def histogram(
         key = ((by_level[inner] + offset) << _LEVEL_SHIFT) | number[inner]
         inside = int(np.searchsorted(key, (offset + count) << _LEVEL_SHIFT))
         chosen, key = chosen[:inside], key[:inside]
-        starts = np.concatenate([[True], key[1:] != key[:-1]]) if inside else np.zeros(0, bool)
+        starts = _firsts(key)
         entry = np.cumsum(starts) - 1
         total = int(entry[-1]) + 1 if inside else 0
         place = entry if group is None else entry * statistic.classes + group[chosen]
@@ -311,6 +311,13 @@ def histogram(
     return whole, entries
 
 
+def _firsts(ordered: Ints) -> NDArray[np.bool_]:
+    """Where a run of equal values begins."""
+    first = np.ones(ordered.size, dtype=np.bool_)
+    np.not_equal(ordered[1:], ordered[:-1], out=first[1:])
+    return first
+
+
 def _renumber(keys: Ints, codes: Ints, among: Ints) -> Ints:
     """Keys with the numbers that their values have among other codes, which hold them all."""
     if np.array_equal(codes, among):
@@ -323,13 +330,13 @@ def _renumber(keys: Ints, codes: Ints, among: Ints) -> Ints:
 
 def _sorted_union(parts: Sequence[Ints]) -> Ints:
     every: Ints = np.sort(np.concatenate(parts), kind="stable")
-    distinct: Ints = every[np.concatenate([[True], every[1:] != every[:-1]])]
+    distinct: Ints = every[_firsts(every)]
     return distinct
 
 
 def _summed(statistic: ByValue, codes: Ints, keys: Ints, values: Floats, bits: int) -> Histogram:
     """A histogram from sorted keys that may repeat."""
-    first = np.concatenate([[True], keys[1:] != keys[:-1]])
+    first = _firsts(keys)
     entry = np.cumsum(first) - 1
     sums = [np.bincount(entry, weights=column) for column in values.T]
     return Histogram(statistic, codes, keys[first], np.column_stack(sums), bits)
