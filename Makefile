@@ -62,6 +62,8 @@ lock: | $(UV) ## write requirements/*.txt anew from pyproject.toml
 	@"$(UV)" $(LOCK) pyproject.toml --group dev --output-file requirements/dev.txt
 	@"$(UV)" $(LOCK) --constraint requirements/dev.txt pyproject.toml \
 		--output-file requirements/tidegate.txt
+	@"$(UV)" $(LOCK) --constraint requirements/dev.txt pyproject.toml --extra spark \
+		--output-file requirements/spark.txt
 
 docker-engine: ## as root on Debian or Ubuntu: a Docker engine, a base image, a local registry
 	@scripts/docker-engine start

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Literal
 
 from tidegate import digest
 from tidegate.config import Config, Gate
@@ -18,8 +18,8 @@ from tidegate.gate.baseline import Baseline, resolve_baseline
 from tidegate.gate.budgets import BudgetResult, folder_megabytes, judge_budgets, read_measurements
 from tidegate.gate.judging import Result, judge_all
 from tidegate.gate.rows.evaluation_digest import evaluation_digest
-from tidegate.gate.rows.pairing import Pairing, settle
-from tidegate.gate.rows.pieces import join_tables
+from tidegate.gate.rows.pairing import Pairing, Tally, settle
+from tidegate.gate.rows.pieces import Pieces, join_tables
 from tidegate.gate.rows.tables import open_table
 from tidegate.registry import Registry
 from tidegate.verdict import Verdict, worst
@@ -73,14 +73,16 @@ def gate_model(
     candidate: str | None = None,
     baseline: str | None = None,
     measurements: str | None = None,
-    allow_same_version: bool = False,
+    allow_same_version: bool | None = None,
     parts: int | None = None,
+    engine: Literal["auto", "spark"] = "auto",
     open_registry: Callable[[], Registry],
 ) -> GateReport:
     """Judge the candidate's predictions table; see docs/statistics.md for how.
 
     candidate, measurements: paths relative to the config's folder; baseline: see resolve_baseline.
     parts: in how many pieces the rows are judged; by default as many as the memory asks for.
+    engine: where they are judged; auto is this process.
     """
     evaluation, gate = config.need_evaluation(), config.need_gate()
     table = open_table(config, candidate or evaluation.predictions, "candidate")
@@ -93,14 +95,17 @@ def gate_model(
         notes = _baseline_notes(config, gate, against, wanted=baseline)
         model = _model_digest(config)
         if against is not None:
-            allowed = allow_same_version or gate.allow_same_version
+            allowed = gate.allow_same_version if allow_same_version is None else allow_same_version
             _refuse_same(against, model, table.digest, notes, allowed=allowed)
         tables = [table]
         if against is not None and against.table is not None:
             tables.append(against.table)
         has_baseline = len(tables) > 1
         pairing = Pairing.of(config, *tables, *([None] if not has_baseline else []))
-        pieces, tally = join_tables(pairing, tables, folder, parts)
+        join: Callable[..., tuple[Pieces, Tally]] = join_tables
+        if engine == "spark":
+            from tidegate.gate.rows.spark import join_on_spark as join
+        pieces, tally = join(pairing, tables, folder, parts)
         notes += settle(config, tables, pairing, tally)
         results = judge_all(config, pieces, tally, has_baseline=has_baseline, notes=notes)
     if not results:

@@ -1,0 +1,154 @@
+"""The paired rows of an evaluation set, in the partitions of a Spark cluster."""
+
+from __future__ import annotations
+
+import pickle
+import weakref
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+from uuid import uuid4
+
+import polars as pl
+import pyarrow as pa
+
+from tidegate.gate.rows import spark_kernels as kernels
+from tidegate.gate.rows.pairing import Pairing, Tally, add_up
+from tidegate.gate.rows.spark_rows import (
+    SCHEMA,
+    Row,
+    frame_rows,
+    loaded,
+    packed,
+    sums_of,
+    unpacked,
+)
+from tidegate.gate.rows.tables import Table, scan
+from tidegate.gate.statistics.passes import Design, Piece
+from tidegate.spark_session import is_remote, open_session, working
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+# So many rows of a table are joined and judged at once, and so many are read at once.
+PIECE_ROWS = 500_000
+STRETCH_ROWS = 1_000_000
+# So many sums are merged into one, in as many rounds as that takes.
+FAN_IN = 8
+# Spark Connect takes no message above 128 MiB: a larger kernel is sent as a file.
+MESSAGE_BYTES = 16 << 20
+# A row of ours holds megabytes, not the bytes that Spark's own default of 10,000 counts on.
+SETTINGS = {"spark.sql.execution.arrow.maxRecordsPerBatch": "8"}
+
+Result = TypeVar("Result")
+
+
+class OnSpark:
+    """Pieces that the executors hold, in memory and on disk.
+
+    Each kernel runs where the pieces are; only sums, merged, come to the driver.
+    """
+
+    def __init__(self, session: SparkSession, joined: DataFrame, partitions: int, folder: Path):
+        self._session, self._joined, self._partitions = session, joined, partitions
+        self._folder = folder
+        weakref.finalize(self, _release, joined).atexit = False
+
+    def map(self, design: Design, work: Callable[[Piece], Result]) -> Iterator[Result]:
+        """The results of all pieces, merged: they must have `merge`, as those of both passes."""
+        with working(self._session, SETTINGS):
+            pieces = self._joined.where("kind = 'piece'")
+            sums = self._apply(pieces, kernels.AddUp(design, work))
+            left = self._partitions
+            while left > 1:
+                left = -(-left // FAN_IN)
+                together = sums.repartition(left, "part").sortWithinPartitions("part", "number")
+                sums = self._apply(together, kernels.Merge())
+            rows = sorted(_fetch(sums))
+        yield sums_of(rows)
+
+    def whole(self) -> pl.DataFrame | None:
+        """None: the rows are not on one machine."""
+        return None
+
+    def tally(self) -> Tally:
+        with working(self._session, SETTINGS):
+            return add_up([loaded(row) for row in _fetch(self._joined.where("kind != 'piece'"))])
+
+    def _apply(self, frame: DataFrame, kernel: kernels.Kernel) -> DataFrame:
+        return _apply(self._session, frame, kernel, self._folder)
+
+
+def join_on_spark(
+    pairing: Pairing,
+    tables: Sequence[Table],
+    folder: Path,
+    parts: int | None = None,
+    session: SparkSession | None = None,
+) -> tuple[OnSpark, Tally]:
+    """Join the tables on a Spark cluster, as pieces.join_tables does here.
+
+    A table that is in memory is sent; the files of a larger one are read by the executors, under
+    the same path. folder: for what is sent to them; parts: in how many pieces.
+    """
+    session = session or open_session()
+    count = parts or -(-max(table.rows for table in tables) // PIECE_ROWS)
+    partitions = min(count, int(session.conf.get("spark.sql.shuffle.partitions")))
+    sources = list(_sources(tables))
+    with working(session, SETTINGS):
+        from pyspark import StorageLevel
+
+        given = session.createDataFrame(pa.Table.from_batches(packed(sources)), SCHEMA)
+        keys: dict[str, list[pl.Expr]] = {
+            table.side: pairing.columns[table.side][: pairing.keys] for table in tables
+        }
+        schemas = {table.side: dict(table.schema) for table in tables}
+        apply = partial(_apply, session, folder=folder)
+        scattered = apply(given.repartition(len(sources)), kernels.Scatter(keys, count))
+        by_part = scattered.repartition(partitions, "part").sortWithinPartitions("part")
+        joined = apply(by_part, kernels.Gather(pairing, schemas))
+        joined = joined.persist(StorageLevel.MEMORY_AND_DISK)
+    pieces = OnSpark(session, joined, partitions, folder)
+    return pieces, pieces.tally()
+
+
+def _sources(tables: Sequence[Table]) -> Iterator[Row]:
+    """The rows that the driver has, and the stretches of files that it leaves to the executors."""
+    for table in tables:
+        if table.frame is not None:
+            yield from frame_rows(0, table.side, table.frame)
+            continue
+        for file in table.files:
+            of_file = replace(table, files=(file,))
+            rows = scan([file]).select(pl.len()).collect().item()
+            for offset in range(0, rows, STRETCH_ROWS):
+                stretch = kernels.Stretch(of_file, offset, STRETCH_ROWS)
+                yield Row(0, table.side, 0, pickle.dumps(stretch))
+
+
+def _apply(
+    session: SparkSession, frame: DataFrame, kernel: kernels.Kernel, folder: Path
+) -> DataFrame:
+    """What a kernel makes of each partition."""
+    from pyspark import cloudpickle
+
+    pickled: bytes = cloudpickle.dumps(kernel)
+    shared: bytes | str = pickled
+    if is_remote(session) and len(pickled) > MESSAGE_BYTES:
+        file = folder / f"{uuid4().hex}.kernel"
+        file.write_bytes(pickled)
+        session.addArtifacts(str(file), file=True)
+        shared = file.name
+    return frame.mapInArrow(partial(kernels.run, shared, kernels.VERSIONS), SCHEMA)
+
+
+def _fetch(frame: DataFrame) -> list[Row]:
+    return list(unpacked(frame.toArrow().to_batches()))
+
+
+def _release(joined: DataFrame) -> None:
+    with suppress(Exception):  # where the session is gone, so are the pieces
+        joined.unpersist()

@@ -1,0 +1,88 @@
+"""What travels between Spark's driver and its executors: rows of one form.
+
+Tables and sums are pickled in `data`, so that a column keeps the very type that it has on one
+machine, whether Spark knows that type or not.
+"""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
+
+import polars as pl
+import pyarrow as pa
+
+SCHEMA = "part int, kind string, number int, data binary"
+_TYPES = {"part": pa.int32(), "kind": pa.string(), "number": pa.int32(), "data": pa.binary()}
+# What a row can be, besides rows of the side that `kind` names.
+PIECE, TALLY, SUMS, ERROR = "piece", "tally", "sums", "error"
+# About so much in one row, and in one batch: little beside the heap of a JVM.
+BLOB_BYTES = 8 << 20
+
+
+class Row(NamedTuple):
+    """part: number of the piece; number: which of the rows it is that make one thing together."""
+
+    part: int
+    kind: str
+    number: int
+    data: bytes
+
+
+def loaded(row: Row) -> Any:
+    """What a row holds that is whole in itself. It was written by our own driver or executors."""
+    return pickle.loads(row.data)  # noqa: S301
+
+
+def frame_rows(part: int, kind: str, frame: pl.DataFrame) -> Iterator[Row]:
+    """A frame in rows that are each a frame; none for an empty one."""
+    if frame.is_empty():
+        return
+    height = max(1, int(frame.height * BLOB_BYTES / max(1, frame.estimated_size())))
+    for number, held in enumerate(frame.iter_slices(height)):
+        yield Row(part, kind, number, pickle.dumps(held))
+
+
+def sums_rows(part: int, sums: Any) -> Iterator[Row]:
+    """Sums in rows that make them together."""
+    data = pickle.dumps(sums)
+    for number, start in enumerate(range(0, len(data), BLOB_BYTES)):
+        yield Row(part, SUMS, number, data[start : start + BLOB_BYTES])
+
+
+def sums_of(rows: Iterable[Row]) -> Any:
+    """The sums that these rows, in the order of their numbers, make together."""
+    return pickle.loads(b"".join(row.data for row in rows))  # noqa: S301
+
+
+def packed(rows: Iterable[Row]) -> Iterator[pa.RecordBatch]:
+    """Rows in batches of about BLOB_BYTES."""
+    held: list[Row] = []
+    size = 0
+    for row in rows:
+        held.append(row)
+        size += len(row.data)
+        if size >= BLOB_BYTES:
+            yield _batch(held)
+            held, size = [], 0
+    if held:
+        yield _batch(held)
+
+
+def unpacked(batches: Iterable[pa.RecordBatch]) -> Iterator[Row]:
+    """The rows of batches. Raises the TidegateError that an executor met."""
+    for batch in batches:
+        columns = (batch.column(name).to_pylist() for name in Row._fields)
+        for row in map(Row._make, zip(*columns, strict=True)):
+            if row.kind == ERROR:
+                raise loaded(row)
+            yield row
+
+
+def _batch(rows: list[Row]) -> pa.RecordBatch:
+    columns = zip(*rows, strict=True)
+    return pa.RecordBatch.from_arrays(
+        [pa.array(values, kind) for values, kind in zip(columns, _TYPES.values(), strict=True)],
+        names=list(_TYPES),
+    )
