@@ -103,6 +103,8 @@ def gate_report(*results: dict[str, Any], **fields: Any) -> dict[str, Any]:
             "data_digest": "sha256:" + "4d" * 32,
             "evaluation_digest": "sha256:" + "7a" * 32,
             "config_digest": "sha256:" + "8b" * 32,
+            "results_digest": "sha256:" + "2d" * 32,
+            "measurements": {},
             "candidate": {
                 "model_digest": "sha256:" + "9c" * 32,
                 "predictions_digest": "sha256:" + "ad" * 32,
@@ -130,6 +132,7 @@ def result(**fields: Any) -> dict[str, Any]:
         "verdict": "pass",
         "blocking": True,
         "rows_needed": None,
+        "clusters_needed": None,
         "reason": "better by 0.00229 (harm between -0.00512 and 0.00054), tolerated 0.005",
         **fields,
     }

@@ -31,6 +31,7 @@ CONFIG: dict[str, Any] = {
         "slices": ["shop"],
     },
     "gate": {
+        "allow-same-version": True,
         "metrics": {"roc-auc": {"min": 0.6, "max-regression": 0.02}},
         "slice-metrics": {"roc-auc": {"max-regression": 0.05}},
     },
@@ -160,6 +161,9 @@ def test_doctor__service_in_order__exits_0_and_notes_what_may_be_missing(service
         "schema of orders": "pass",
         "data of orders": "pass",
         "predictions table": "pass",
+        "margins": "pass",
+        "margin of roc-auc overall": "note",
+        "margin of roc-auc on 2 slices": "pass",
         "registry": "pass",
         "workflows": "note",
     }

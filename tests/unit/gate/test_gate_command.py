@@ -75,9 +75,9 @@ def test_gate_model_command__budget_that_is_exceeded_is_1(service: Path) -> None
         ]
     )
     assert code == 1
-    assert report(service)["budgets"] == [
-        {"name": "train-minutes", "value": 6.0, "max": 5.0, "verdict": "fail", "blocking": True}
-    ]
+    (budget,) = report(service)["budgets"]
+    assert (budget["name"], budget["value"], budget["max"]) == ("train-minutes", 6.0, 5.0)
+    assert (budget["verdict"], budget["blocking"]) == ("fail", True)
 
 
 def test_gate_model_command__what_cannot_be_decided_is_2_and_no_verdict(
@@ -89,3 +89,56 @@ def test_gate_model_command__what_cannot_be_decided_is_2_and_no_verdict(
     assert (body["verdict"], body["blocked"]) == (None, True)
     assert body["error"]["remedy"]
     assert "candidate.parquet" in capsys.readouterr().err
+
+
+def test_gate_model_command__verify__a_record_holds_until_something_it_names_changes(
+    service: Path,
+) -> None:
+    record = str(service / "reports/tidegate/gate-model.json")
+    assert main(["gate-model", "--baseline", "same.parquet"]) == 0
+    before = Path(record).read_bytes()
+    assert main(["gate-model", "--verify", record, "--baseline", "same.parquet"]) == 0
+    assert Path(record).read_bytes() == before
+    # Another baseline, another bar.
+    assert main(["gate-model", "--verify", record, "--baseline", "worse.parquet"]) == 1
+    assert "baseline.predictions_digest" in differences(service)
+    (service / "tidegate.yaml").write_text(CONFIG.replace("min: 0.6", "min: 0.99"))
+    assert main(["gate-model", "--verify", record, "--baseline", "same.parquet"]) == 1
+    assert {"config_digest", "verdict", "results_digest"} <= differences(service)
+
+
+def test_gate_model_command__verify__an_edited_record_does_not_hold(service: Path) -> None:
+    path = service / "reports/tidegate/gate-model.json"
+    main(["gate-model", "--candidate", "worse.parquet", "--baseline", "same.parquet"])
+    body = report(service)
+    body["record"]["verdict"] = "pass"
+    path.write_text(json.dumps(body))
+    verify = ["gate-model", "--verify", str(path), "--baseline", "same.parquet"]
+    assert main([*verify, "--candidate", "worse.parquet"]) == 1
+    assert differences(service) == {"digest"}
+
+
+@pytest.mark.parametrize("content", ["{}", "no JSON", "[]", '{"record": null}'])
+def test_gate_model_command__verify__what_is_no_record_is_2(service: Path, content: str) -> None:
+    (service / "odd.json").write_text(content)
+    assert main(["gate-model", "--verify", str(service / "odd.json")]) == 2
+
+
+def test_gate_model_command__verify__a_file_as_baseline_has_to_be_given(service: Path) -> None:
+    record = str(service / "reports/tidegate/gate-model.json")
+    assert main(["gate-model", "--baseline", "same.parquet"]) == 0
+    assert main(["gate-model", "--verify", record]) == 2
+
+
+def test_gate_model_command__a_candidate_held_against_itself_is_2_unless_asked_for(
+    service: Path,
+) -> None:
+    same = ["gate-model", "--baseline", "candidate.parquet"]
+    assert main(same) == 2
+    assert main([*same, "--allow-same-version"]) == 0
+    assert any("very same" in note for note in report(service)["notes"])
+
+
+def differences(service: Path) -> set[str]:
+    body = json.loads((service / "reports/tidegate/verify-record.json").read_text())
+    return {difference["field"] for difference in body["differences"]}
