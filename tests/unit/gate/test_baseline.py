@@ -32,8 +32,11 @@ from tidegate.registry import (
 )
 from tidegate.verdict import Verdict
 
-# MLflow's own use of SQLAlchemy, the first time that it opens a database.
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+pytestmark = [
+    # MLflow's own use of SQLAlchemy, the first time that it opens a database.
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    pytest.mark.xdist_group("baseline"),  # importing MLflow, and its migrations, take seconds
+]
 
 CONFIG: dict[str, Any] = {
     "service": "shop",

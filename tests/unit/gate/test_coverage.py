@@ -44,9 +44,9 @@ def test_ends__each_covers_the_truth_for_every_metric(task: str) -> None:
     settings = make_config(task)
     truth = {
         result.metric: result.judgement.candidate
-        for result in judged(settings, *DRAWS[task](400_000, rng))
+        for result in judged(settings, *DRAWS[task](200_000, rng))
     }
-    repetitions = 200
+    repetitions = 150
     missed: Counter[tuple[str, str]] = Counter()
     for _ in range(repetitions):
         for name, result in by_metric(judged(settings, *DRAWS[task](1_000, rng))).items():
@@ -63,7 +63,7 @@ def test_ends__rare_positives_raise_few_false_alarms() -> None:
     """About 20 positives in 1,000 rows; equal models, no regression tolerated."""
     rng = np.random.default_rng(2)
     settings = make_config("binary", threshold=0.05)
-    repetitions = 200
+    repetitions = 150
     alarms: Counter[str] = Counter()
     for _ in range(repetitions):
         for name, result in by_metric(judged(settings, *binary(0.02)(1_000, rng))).items():
@@ -77,7 +77,7 @@ def test_ends__weights_are_allowed_for() -> None:
     """Rows that count more make a noisier value; their number alone would not say so."""
     rng = np.random.default_rng(6)
     settings = make_config("binary", weight="weight")
-    repetitions, n = 200, 1_000
+    repetitions, n = 150, 1_000
     missed: Counter[str] = Counter()
     for _ in range(repetitions):
         candidate, baseline = binary(0.3)(n, rng)
@@ -182,7 +182,7 @@ WORSE = binary(0.3, damage=0.4)
 
 def true_harm(rng: Generator) -> dict[str, float]:
     names = dict.fromkeys(("roc-auc", "log-loss", "brier-score"), 0.0)
-    results = judged(settings_for(names), *WORSE(400_000, rng))
+    results = judged(settings_for(names), *WORSE(200_000, rng))
     return {result.metric: result.judgement.harm or 0.0 for result in results}
 
 

@@ -114,18 +114,20 @@ def assert_same(one: GateReport, two: GateReport) -> None:
                 assert other[name] == value, (mine, name)
 
 
-@pytest.mark.parametrize("task", DRAWS)
-@pytest.mark.parametrize("cluster", [None, "day"])
+@pytest.mark.parametrize(
+    ("task", "cluster"),
+    [("binary", "day"), ("binary", None), ("multiclass", "day"), ("regression", None)],
+)
 def test_gate_model__pieces_and_order_change_nothing(
     judge: Judge, task: str, cluster: str | None
 ) -> None:
-    pair = realistic(task, 6_000)
+    pair = realistic(task, 4_000)
     settings = {"cluster": cluster, "weight": "weight", "slices": SLICES, "gate": everything(task)}
     whole = judge(pair, task, **settings)
     slices = {tuple((result.slice or {}).items()) for result in whole.results}
     assert len(slices) == 1 + 4 + 8 + 5  # overall; a null or NaN is a slice of its own
     assert {r.judgement.verdict for r in whole.results} > {Verdict.PASS, Verdict.INCONCLUSIVE}
-    for parts, files in ((1, 1), (7, 3), (64, 1)):
+    for parts, files in ((7, 3), (64, 1)):
         assert_same(judge(shuffled(pair, parts), task, parts=parts, files=files, **settings), whole)
 
 
@@ -192,8 +194,7 @@ def test_gate_model__more_clusters_than_are_kept_apart_share_buckets(
             first, second = getattr(one, kind), getattr(two, kind)
             assert second.clusters <= 2_000 < first.clusters
             assert math.sqrt(second.second) == pytest.approx(math.sqrt(first.second), rel=0.08)
-    for parts in (7, 64):
-        assert_same(judge(shuffled(pair, parts), parts=parts, **settings), shared)
+    assert_same(judge(shuffled(pair, 1), parts=7, **settings), shared)
 
 
 def test_gate_model__slices_crossings_and_ranges_agree_with_scikit_learn(judge: Judge) -> None:
@@ -244,7 +245,7 @@ def test_gate_model__slices_on_one_side_only_are_named(judge: Judge) -> None:
 
 
 @settings(
-    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(data=st.data())
 def test_gate_model__unpaired_rows_are_counted_however_the_rows_are_split(
@@ -286,15 +287,11 @@ def test_gate_model__damage_is_the_same_error_however_the_rows_are_split(
             judge((candidate, baseline), parts=parts, gate={"metrics": {"accuracy": ANYTHING}})
 
 
-@pytest.mark.xfail(strict=True, raises=IndexError, reason="sums.histogram of a piece without a row")
 def test_gate_model__more_pieces_than_rows(judge: Judge) -> None:
     pair, settings = realistic("binary", 40), {"gate": {"metrics": {"roc-auc": ANYTHING}}}
     assert_same(judge(pair, parts=64, **settings), judge(pair, **settings))
 
 
-@pytest.mark.xfail(
-    strict=True, raises=IndexError, reason="Histogram.merge of pieces without a row in a slice"
-)
 def test_gate_model__pieces_without_a_row_of_the_slice_that_is_judged(judge: Judge) -> None:
     candidate, baseline = realistic("binary", 400)
     rare = pl.when(pl.col("id") < 6).then(pl.lit("rare")).otherwise(pl.format("x{}", "id"))

@@ -28,7 +28,8 @@ Oracle = Callable[[pl.DataFrame, Floats], float | None]
 # The next numbers below and above one half and one; 0.1 + 0.2 is 0.3 but for its last bit.
 TINY_STEPS = [0.1 + 0.2, 0.3, np.nextafter(0.5, 0), 0.5, np.nextafter(0.5, 1),
               np.nextafter(1, 0), 1.0, 0.0, 1e-300]  # fmt: skip
-WEIGHTS = [0.0, 0.5, 1.0, 1 / 3, 7.25, 1e3]
+# Weights that add up without rounding: scikit-learn decides a tie of the median by the last bit.
+WEIGHTS = [0.0, 0.5, 1.0, 0.375, 7.25, 1e3]
 VALUES = [-7.5, -1.0, -1 / 3, 0.0, 0.1, 1.0, 2.5, 40.0]
 
 
@@ -186,7 +187,7 @@ def test_metrics__every_name_of_the_config_is_computed_and_has_an_oracle() -> No
 
 
 @pytest.mark.parametrize("task", ORACLES)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(data=st.data())
 @pytest.mark.filterwarnings("ignore:y_pred contains classes not in y_true")
 @pytest.mark.filterwarnings("ignore:A single label was found in 'y_true' and 'y_pred'")
@@ -342,7 +343,7 @@ def values_with(
 
 
 @pytest.mark.parametrize("task", DRAWS)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(data=st.data())
 def test_metrics__influence_is_the_slope_by_the_weight_of_a_row_and_adds_up_to_zero(
     task: str, data: st.DataObject

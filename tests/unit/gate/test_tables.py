@@ -114,7 +114,7 @@ def test_evaluation_digest__knows_values_not_types_and_not_the_models_answers(
 
 
 @settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(seed=st.integers(0, 2**31), files=st.integers(1, 5), columns=st.permutations(ROWS.columns))
 def test_evaluation_digest__is_the_same_in_any_order_and_split(
@@ -154,7 +154,7 @@ CHANGES = {
 
 
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(data=st.data())
 def test_evaluation_digest__differs_when_a_value_does(tmp_path: Path, data: st.DataObject) -> None:
