@@ -237,6 +237,13 @@ class Evaluation(_Section):
                 raise ValueError(
                     f"the column {column!r} cannot be both the model's answer and the label or key"
                 )
+            if column in (self.weight, self.cluster):
+                raise ValueError(
+                    f"the column {column!r} cannot be both the model's answer and the weight or "
+                    "cluster: a model must not choose how it is judged"
+                )
+        if not all(self.slices):
+            raise ValueError("an entry of slices names no column")
         groups = [tuple(part.column for part in group) for group in self.slices]
         repeated = next((group for group in groups if groups.count(group) > 1), None)
         if repeated:

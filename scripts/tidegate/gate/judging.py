@@ -39,6 +39,7 @@ from tidegate.gate.statistics.passes import (
 from tidegate.verdict import Verdict
 
 OVERALL = 0
+MAX_NAMED_SLICES = 30
 # A merge goes through all bins of the whole: better once for a few pieces than for each, when they
 # have become as coarse as the whole.
 _MERGED_AT_ONCE = 4
@@ -156,7 +157,7 @@ def make_design(
 ) -> Design:
     """What the passes are to compute for the metrics that tidegate knows."""
     evaluation = config.need_evaluation()
-    classes = tuple(sorted(tally.labels.union(*tally.answers)))
+    classes = tuple(sorted(tally.labels.union(evaluation.scores, *tally.answers)))
     questions = []
     for slicing, name, bound in bounds:
         if bound.function is not None:
@@ -207,8 +208,11 @@ def slicings_of(
             for level in range(rest.count)
         ]
     if small:
+        more = len(small) - MAX_NAMED_SLICES
+        shown = ", ".join(_short(name) for name in small[:MAX_NAMED_SLICES])
         notes.append(
-            f"Slices below {gate.min_slice_rows} rows were not judged: {', '.join(small)}."
+            f"Slices below {gate.min_slice_rows} rows were not judged: {shown}"
+            + (f", and {more:,} more." if more > 0 else ".")
         )
     return slicings
 
@@ -254,6 +258,7 @@ def known_metrics(
         )
     # Scores that are the same on every row are no coincidence, so that nothing need be allowed for.
     unchanged = has_baseline and tally.differing == 0 and evaluation.prediction is None
+    unit = tally.weight_sum / tally.paired
     by_place = {(slicing, name): bound for slicing, name, bound in bounds}
     for number, answer in enumerate(answers):
         question = answer.question
@@ -262,7 +267,7 @@ def known_metrics(
             if isinstance(solutions, str):
                 _no_value(config, design, question, level, solutions, notes)
                 continue
-            yield _found(design, spreads, number, answer, level, solutions, bound, unchanged)
+            yield _found(design, spreads, unit, number, answer, level, solutions, bound, unchanged)
 
 
 def _surveyed(design: Design, pieces: Pieces) -> Survey:
@@ -285,6 +290,7 @@ def _surveyed(design: Design, pieces: Pieces) -> Survey:
 def _found(
     design: Design,
     spreads: Spread,
+    unit: float,
     number: int,
     answer: Answer,
     level: int,
@@ -293,17 +299,18 @@ def _found(
     unchanged: bool,
 ) -> Found:
     question = answer.question
+    rows = int(design.slicings[question.slicing].levels["rows"][level])
+    groups = rows
     if design.clustered:
         groups = int(np.count_nonzero(spreads.present[question.slicing][level]))
-    else:
-        groups = int(design.slicings[question.slicing].levels["rows"][level])
     own = harm = None
     candidate = solutions[0]
     if question.own:
         sums = spreads.own[number][level]
         own = replace(
             estimate(candidate.value, sums, groups, clustered=design.clustered),
-            slack=candidate.slack, step=candidate.step, bias=candidate.bias,
+            slack=candidate.slack, step=candidate.step * unit, bias=candidate.bias,
+            rows=rows, counted=candidate.counted,
         )  # fmt: skip
     if question.harm:
         sums, sign, baseline = spreads.harm[number][level], question.metric.sign, solutions[1]
@@ -314,16 +321,10 @@ def _found(
             harm = replace(
                 harm,
                 slack=candidate.slack + baseline.slack,
-                step=max(candidate.step, baseline.step),
+                step=max(candidate.step, baseline.step) * unit,
                 bias=sign * (candidate.bias - baseline.bias),
-            )
-    for part in (own, harm, *solutions):
-        if (part is not None and not np.isfinite(part.value)) or (
-            isinstance(part, Estimate) and not np.isfinite(part.second)
-        ):
-            raise DataError(
-                f"{question.name} overflows: labels or predictions are too large to be squared",
-                remedy="look for sentinel values, or express them in a larger unit",
+                rows=rows,
+                counted=candidate.counted,
             )
     return Found(
         name=question.name,
@@ -401,8 +402,6 @@ def _no_value(
     if question.slicing != OVERALL:
         label = _slice(evaluation, slicing, question.slicing, level)
         notes.append(f"{question.name} was not judged for {_shown(label)}: {reason}.")
-    elif "/" in question.name:
-        notes.append(f"{question.name} was not judged: {reason}.")
     else:
         raise DataError(
             f"{question.name} has no value on this evaluation set: {reason}",
@@ -448,6 +447,10 @@ def _slice(
 
 def _shown(label: Mapping[str, str | None]) -> str:
     return ", ".join(f"{name}={value}" for name, value in label.items())
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= 60 else f"{name[:50]}… {name[-8:]}"
 
 
 def _finite(value: float) -> float | None:

@@ -47,7 +47,7 @@ def _words(column: pl.Series) -> Words:
             whole = values.astype(np.int64)
         is_whole = (whole == values) & (np.abs(values) < 2**53)
         words = np.where(is_whole, whole, values.view(np.int64)).view(np.uint64)
-    elif kind.is_integer() or kind == pl.Boolean:
+    elif (kind.is_integer() and kind != pl.Int128) or kind == pl.Boolean:
         wide = pl.UInt64 if kind == pl.UInt64 else pl.Int64
         words = column.cast(wide).fill_null(0).to_numpy().view(np.uint64)
     else:

@@ -11,12 +11,14 @@ import polars as pl
 
 from tidegate.config import Config, Evaluation
 from tidegate.errors import DataError
-from tidegate.gate.rows.tables import Check, Side, Table, canonical, checks
+from tidegate.gate.rows.tables import Check, Side, Table, canonical, checks, slice_parts
 
 MAX_NAMED_KEYS = 5
 MAX_CLASSES = 500
 # So many clusters are kept apart; where there are more, they share as many buckets.
 MAX_CLUSTERS = 1 << 16
+# Fourth powers of what lies between these are numbers of float64.
+_TOO_SMALL, _TOO_LARGE = 1e-70, 1e70
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,9 @@ class Seen:
 class Tally:
     """What was seen while joining; tallies of pieces add up to that of the whole.
 
+    resliced: by slice column, rows that another slice has in the baseline's table; size: the
+    largest label or answer of a regression; terms: labels and answers of a side as they were
+    written, where evaluation.positive-label has to be found in both.
     levels: for each way of slicing a frame (slice columns, rows) of the paired rows; alone_levels:
     the same for the rows of each side that have no partner. clusters: None when there are more
     than MAX_CLUSTERS. bad: for each side the count of each of its checks.
@@ -43,10 +48,14 @@ class Tally:
     repeated: dict[Side, Seen] = field(default_factory=dict)
     alone: dict[Side, Seen] = field(default_factory=dict)
     relabelled: Seen = Seen()
+    resliced: dict[int, Seen] = field(default_factory=dict)
     bad: dict[Side, list[int]] = field(default_factory=dict)
     weightless: int = 0
     differing: int = 0
     label_sum: float = 0.0
+    weight_sum: float = 0.0
+    size: float = 0.0
+    terms: dict[Side, tuple[frozenset[str], frozenset[str]]] = field(default_factory=dict)
     labels: frozenset[str] = frozenset()
     answers: tuple[frozenset[str], ...] = ()
     clusters: frozenset[str] | None = frozenset()
@@ -65,7 +74,17 @@ class Tally:
             },
             weightless=self.weightless + other.weightless,
             differing=self.differing + other.differing,
+            resliced={
+                part: self.resliced.get(part, Seen()) + other.resliced.get(part, Seen())
+                for part in {**self.resliced, **other.resliced}
+            },
             label_sum=self.label_sum + other.label_sum,
+            weight_sum=self.weight_sum + other.weight_sum,
+            size=max(self.size, other.size),
+            terms={
+                side: (labels | other.terms[side][0], answers | other.terms[side][1])
+                for side, (labels, answers) in self.terms.items()
+            },
             labels=self.labels | other.labels,
             answers=tuple(one | two for one, two in zip(self.answers, other.answers, strict=True)),
             clusters=_bounded_union(self.clusters, other.clusters),
@@ -91,6 +110,7 @@ class Pairing:
     checks: dict[Side, list[Check]]
     has_weight: bool
     has_cluster: bool
+    terms: tuple[str, str] | None  # columns of label and prediction, where they are text
 
     @classmethod
     def of(cls, config: Config, candidate: Table, baseline: Table | None) -> Pairing:
@@ -99,14 +119,19 @@ class Pairing:
         tables = [candidate] if baseline is None else [candidate, baseline]
         if baseline is not None:
             _hold_keys(evaluation, candidate, baseline)
+        kinds = {table.schema[column] for table in tables for column in evaluation.key}
+        whole = pl.Int128() if kinds & {pl.UInt64(), pl.Int128()} else pl.Int64()
         return cls(
             task=config.task,
             keys=len(evaluation.key),
             groups=slice_groups(evaluation),
-            columns={table.side: canonical(config, table) for table in tables},
+            columns={table.side: canonical(config, table, whole) for table in tables},
             checks={table.side: checks(config, table) for table in tables},
             has_weight=evaluation.weight is not None,
             has_cluster=evaluation.cluster is not None,
+            terms=(evaluation.label, evaluation.prediction)
+            if config.task == "binary" and evaluation.positive_label and evaluation.prediction
+            else None,
         )
 
     @property
@@ -121,7 +146,7 @@ class Pairing:
         }
         frames = {side: frame.select(self.columns[side]) for side, frame in raw.items()}
         repeated = {side: self._repeated(frame) for side, frame in frames.items()}
-        tally = Tally(bad=bad, repeated=repeated)
+        tally = Tally(bad=bad, repeated=repeated, terms=self._terms(raw))
         if any(seen.rows for seen in repeated.values()) or any(map(sum, bad.values())):
             # Nothing will be judged, and joining repeated keys could fill the memory.
             empty = self._levels(next(iter(frames.values())).clear())
@@ -135,7 +160,7 @@ class Pairing:
         piece = frames["candidate"]
         alone = dict.fromkeys(frames, Seen())
         alone_levels = dict.fromkeys(frames, self._levels(piece.clear()))
-        relabelled, differing = Seen(), 0
+        relabelled, differing, resliced = Seen(), 0, {}
         if "baseline" in frames:
             piece, alone_frames = self._joined(piece, frames["baseline"])
             for side, rest in alone_frames.items():
@@ -144,6 +169,16 @@ class Pairing:
             unequal = piece.filter(pl.col("label") != pl.col("label.baseline"))
             relabelled = self._seen(unequal)
             differing = piece.select((pl.col("output") != pl.col("output.baseline")).sum()).item()
+            resliced = {
+                number: self._seen(
+                    piece.filter(
+                        pl.col(f"slice.{number}").ne_missing(pl.col(f"slice.{number}.baseline"))
+                    )
+                )
+                for number in {number for group in self.groups for number in group}
+                if f"slice.{number}.baseline" in piece.columns
+            }
+            piece = piece.drop(f"slice.{number}.baseline" for number in resliced)
         weightless = 0
         if self.has_weight:
             counted = piece.filter(pl.col("weight") > 0)
@@ -155,9 +190,12 @@ class Pairing:
             paired=piece.height,
             alone=alone,
             relabelled=relabelled,
+            resliced=resliced,
             weightless=weightless,
             differing=differing,
             label_sum=float(piece["label"].sum()) if numbers else 0.0,
+            weight_sum=float(piece["weight"].sum()) if self.has_weight else float(piece.height),
+            size=self._size(piece),
             labels=self._classes(piece, "label"),
             answers=tuple(
                 self._classes(piece, name)
@@ -174,8 +212,8 @@ class Pairing:
     ) -> tuple[pl.DataFrame, dict[Side, pl.DataFrame]]:
         answers = baseline.select(
             pl.col(name).alias(f"{name}.baseline")
-            for name in ("label", "output", "truth")
-            if name in baseline.columns
+            for name in baseline.columns
+            if not name.startswith("key.")
         )
         key = self.key
         if candidate.height == baseline.height and all(
@@ -219,6 +257,24 @@ class Pairing:
             for group in self.groups
         )
 
+    def _terms(
+        self, raw: dict[Side, pl.DataFrame]
+    ) -> dict[Side, tuple[frozenset[str], frozenset[str]]]:
+        if self.terms is None:
+            return {}
+        label, answer = (pl.col(name).cast(pl.String).unique().implode() for name in self.terms)
+        found: dict[Side, tuple[frozenset[str], frozenset[str]]] = {}
+        for side, frame in raw.items():
+            labels, answers = frame.select(label.alias("label"), answer.alias("answer")).row(0)
+            found[side] = frozenset(labels), frozenset(answers)
+        return found
+
+    def _size(self, piece: pl.DataFrame) -> float:
+        if self.task != "regression" or piece.is_empty():
+            return 0.0
+        columns = [c for c in ("label", "output", "output.baseline") if c in piece.columns]
+        return float(max(piece.select(pl.col(columns).abs().max()).row(0)))
+
     def _classes(self, piece: pl.DataFrame, column: str) -> frozenset[str]:
         if self.task != "multiclass":
             return frozenset()
@@ -240,8 +296,6 @@ class Pairing:
 
 def slice_groups(evaluation: Evaluation) -> tuple[tuple[int, ...], ...]:
     """For each way of slicing, the numbers of its slice columns."""
-    from tidegate.gate.rows.tables import slice_parts
-
     parts = slice_parts(evaluation)
     return tuple(tuple(parts.index(part) for part in group) for group in evaluation.slices)
 
@@ -294,6 +348,24 @@ def settle(config: Config, tables: Sequence[Table], pairing: Pairing, tally: Tal
             where=tables[-1].where,
             remedy="score both models on the same evaluation set, labels included",
         )
+    for number, seen in tally.resliced.items():
+        if seen.rows:
+            column = slice_parts(evaluation)[number].column
+            shown = ", ".join(str(key) for key in seen.examples)
+            raise DataError(
+                f"{seen.rows} rows have another value of {column!r} in the baseline's table, such "
+                f"as {shown}",
+                where=tables[-1].where,
+                remedy="score both models on the same evaluation set, slice columns included",
+            )
+    for side, (labels, answers) in tally.terms.items():
+        if not answers & labels:
+            raise DataError(
+                f"{evaluation.prediction!r} holds {min(answers)!r}, and {evaluation.label!r} "
+                f"{min(labels)!r}",
+                where=next(table.where for table in tables if table.side == side),
+                remedy="write both columns in the same terms",
+            )
     for table, answers in zip(tables, tally.answers, strict=False):
         if tally.labels and not tally.labels & answers:
             raise DataError(
@@ -310,7 +382,41 @@ def settle(config: Config, tables: Sequence[Table], pairing: Pairing, tally: Tal
             where=tables[0].where,
             remedy="see that the two tables share keys, and that some weights are above 0",
         )
+    _hold_extremes(config, tables[0], tally)
+    if len(tables) > 1 and not tally.differing:
+        notes.append("Candidate and baseline answered the same on every row.")
     return notes
+
+
+def _hold_extremes(config: Config, table: Table, tally: Tally) -> None:
+    """Refuse what has no verdict: one class alone, and sizes that float64 cannot square."""
+    evaluation = config.need_evaluation()
+    classes = len(tally.labels) if config.task == "multiclass" else 2
+    if config.task == "binary" and tally.label_sum in (0.0, float(tally.paired)):
+        classes = 1
+    if classes < 2:
+        asked = f" (evaluation.positive-label: {evaluation.positive_label})"
+        raise DataError(
+            "only one class is present in the evaluation set"
+            + (asked if evaluation.positive_label is not None else ""),
+            where=table.where,
+            remedy="an evaluation set needs rows of each class",
+        )
+    mean = tally.weight_sum / tally.paired
+    if not _TOO_SMALL < mean < _TOO_LARGE:
+        raise DataError(
+            f"the weights are too {'small' if mean < 1 else 'large'} to be added up",
+            where=table.where,
+            remedy=f"write {evaluation.weight!r} in another unit: only its proportions count",
+        )
+    if tally.size and not _TOO_SMALL < tally.size < _TOO_LARGE:
+        names = ", ".join(config.need_gate().metrics)
+        raise DataError(
+            f"{names} {'vanishes' if tally.size < 1 else 'overflows'}: labels or predictions are "
+            f"too {'small' if tally.size < 1 else 'large'} to be squared",
+            where=table.where,
+            remedy="look for sentinel values, or express them in another unit",
+        )
 
 
 def _lone_slices(evaluation: Evaluation, side: Side, tally: Tally) -> list[str]:

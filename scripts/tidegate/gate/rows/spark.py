@@ -23,8 +23,8 @@ from tidegate.gate.rows.spark_rows import (
     frame_rows,
     loaded,
     packed,
+    raised,
     sums_of,
-    unpacked,
 )
 from tidegate.gate.rows.tables import Table, scan
 from tidegate.gate.statistics.passes import Design, Piece
@@ -40,8 +40,13 @@ STRETCH_ROWS = 1_000_000
 FAN_IN = 8
 # Spark Connect takes no message above 128 MiB: a larger kernel is sent as a file.
 MESSAGE_BYTES = 16 << 20
-# A row of ours holds megabytes, not the bytes that Spark's own default of 10,000 counts on.
-SETTINGS = {"spark.sql.execution.arrow.maxRecordsPerBatch": "8"}
+SETTINGS = {
+    # A row of ours holds megabytes, not the bytes that Spark's own default of 10,000 counts on.
+    "spark.sql.execution.arrow.maxRecordsPerBatch": "8",
+    # In such portions sums come to the driver: they can be larger than what its JVM holds at once.
+    "spark.sql.adaptive.coalescePartitions.parallelismFirst": "false",
+    "spark.sql.adaptive.advisoryPartitionSizeInBytes": "32m",
+}
 
 Result = TypeVar("Result")
 
@@ -67,7 +72,7 @@ class OnSpark:
                 left = -(-left // FAN_IN)
                 together = sums.repartition(left, "part").sortWithinPartitions("part", "number")
                 sums = self._apply(together, kernels.Merge())
-            rows = sorted(_fetch(sums))
+            rows = sorted(_fetch(sums.repartition("number")))
         yield sums_of(rows)
 
     def whole(self) -> pl.DataFrame | None:
@@ -146,7 +151,7 @@ def _apply(
 
 
 def _fetch(frame: DataFrame) -> list[Row]:
-    return list(unpacked(frame.toArrow().to_batches()))
+    return list(raised(Row(*row) for row in frame.toLocalIterator()))
 
 
 def _release(joined: DataFrame) -> None:

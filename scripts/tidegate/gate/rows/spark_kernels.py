@@ -26,6 +26,7 @@ from tidegate.gate.rows.spark_rows import (
     frame_rows,
     loaded,
     packed,
+    raised,
     sums_of,
     sums_rows,
     unpacked,
@@ -155,7 +156,7 @@ def run(
     def rows() -> Iterator[Row]:
         try:
             _hold_versions(versions)
-            yield from _kernel(kernel)(unpacked(batches))
+            yield from _kernel(kernel)(raised(unpacked(batches)))
         except TidegateError as error:
             yield Row(0, ERROR, 0, pickle.dumps(error))
 

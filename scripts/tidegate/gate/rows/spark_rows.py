@@ -71,13 +71,17 @@ def packed(rows: Iterable[Row]) -> Iterator[pa.RecordBatch]:
 
 
 def unpacked(batches: Iterable[pa.RecordBatch]) -> Iterator[Row]:
-    """The rows of batches. Raises the TidegateError that an executor met."""
     for batch in batches:
         columns = (batch.column(name).to_pylist() for name in Row._fields)
-        for row in map(Row._make, zip(*columns, strict=True)):
-            if row.kind == ERROR:
-                raise loaded(row)
-            yield row
+        yield from map(Row._make, zip(*columns, strict=True))
+
+
+def raised(rows: Iterable[Row]) -> Iterator[Row]:
+    """The same rows. Raises the TidegateError that an executor met."""
+    for row in rows:
+        if row.kind == ERROR:
+            raise loaded(row)
+        yield row
 
 
 def _batch(rows: list[Row]) -> pa.RecordBatch:

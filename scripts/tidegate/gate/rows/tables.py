@@ -87,14 +87,14 @@ def open_table(config: Config, path: str | Path, side: Side) -> Table:
     where = str(files[0]) if len(files) == 1 else str(config.root / path)
     if files[0].name.lower().endswith(".parquet"):
         try:
-            lazy = scan(files)
-            schema = dict(lazy.collect_schema())
-            rows = lazy.select(pl.len()).collect().item()
+            schemas = [dict(pl.read_parquet_schema(file)) for file in files]
+            schema = _one_schema(files, schemas, where)
+            rows = scan(files).select(pl.len()).collect().item()
         except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
             raise _unreadable(where, error) from None
         frame = None
     else:
-        frame = pl.concat([read_table(file) for file in files], how="vertical_relaxed")
+        frame = _read_csv_files(files, where)
         schema, rows = dict(frame.schema), frame.height
     wanted = needed_columns(evaluation, side, schema)
     _hold_columns(config, wanted, schema, where)
@@ -116,6 +116,37 @@ def open_table(config: Config, path: str | Path, side: Side) -> Table:
     return Table(side, files, where, chosen, rows, frame)
 
 
+def _one_schema(
+    files: Sequence[Path], schemas: Sequence[Mapping[str, pl.DataType]], where: str
+) -> dict[str, pl.DataType]:
+    """The schema that all files share, the columns in the order of the first."""
+    first = dict(schemas[0])
+    for file, other in zip(files, schemas, strict=True):
+        odd = [name for name in {**first, **other} if first.get(name) != other.get(name)]
+        if odd:
+            held = [str(schema.get(odd[0], "missing")) for schema in (first, other)]
+            raise DataError(
+                f"the files differ in the column {odd[0]!r}: {held[0]} in {files[0].name}, "
+                f"{held[1]} in {file.name}",
+                where=where,
+                remedy="write all files with the same columns and types",
+            )
+    return first
+
+
+def _read_csv_files(files: Sequence[Path], where: str) -> pl.DataFrame:
+    """CSV files as one frame; whole numbers in one and decimals in another are numbers."""
+    frames = [read_table(file) for file in files]
+    held = [frame for frame in frames if frame.height] or frames[:1]
+    named = [file for file, frame in zip(files, frames, strict=True) if frame.height] or files[:1]
+    shapes = [
+        {name: pl.Float64() if kind.is_numeric() else kind for name, kind in frame.schema.items()}
+        for frame in held
+    ]
+    columns = list(_one_schema(named, shapes, where))
+    return pl.concat([frame.select(columns) for frame in held], how="vertical_relaxed")
+
+
 def scan(files: Sequence[Path]) -> pl.LazyFrame:
     return pl.scan_parquet(list(files), hive_partitioning=False, glob=False)
 
@@ -128,16 +159,17 @@ def needed_columns(evaluation: Evaluation, side: Side, schema: Mapping[str, obje
     return list(dict.fromkeys([*evaluation.key, evaluation.label, *evaluation.outputs, *slices]))
 
 
-def canonical(config: Config, table: Table) -> list[pl.Expr]:
+def canonical(config: Config, table: Table, whole: pl.DataType) -> list[pl.Expr]:
     """The columns of a piece: key.0 ..., label, output, truth, weight, cluster, slice.0 ...
 
     output is a score or a value; for multiclass the name of the class, and truth the probability
     that the true class was given. Slice columns become text, cuts the ranges between them.
+    whole: the type of whole numbers in the key.
     """
     evaluation, schema = config.need_evaluation(), table.schema
     label = _answer(config, evaluation.label, schema)
     columns = [
-        (pl.col(name).cast(pl.Int64) if schema[name].is_integer() else pl.col(name)).alias(
+        (pl.col(name).cast(whole) if schema[name].is_integer() else pl.col(name)).alias(
             f"key.{number}"
         )
         for number, name in enumerate(evaluation.key)
@@ -346,7 +378,8 @@ def _hold_columns(
             raise ConfigError(
                 f"the predictions table has no column {column!r} (evaluation.{place})",
                 where=configs.place_of(config, "evaluation", place),
-                remedy=f"mend the name; {Path(where).name} has: {', '.join(schema)}",
+                remedy=f"mend the name; {Path(where).name} has: {', '.join(schema)}"
+                + ("; a CSV file has commas between its columns" if len(schema) == 1 else ""),
             )
 
 
@@ -361,7 +394,7 @@ def _hold_types(config: Config, schema: Mapping[str, pl.DataType], where: str) -
     if config.task == "regression":
         numbers |= {evaluation.label, *evaluation.outputs}
     for column, kind in schema.items():
-        if kind.is_nested() or kind in (pl.Binary, pl.Object):
+        if kind.is_nested() or kind in (pl.Binary, pl.Object, pl.Duration):
             raise DataError(
                 f"the column {column!r} holds {kind}, not plain values",
                 where=where,
@@ -375,7 +408,9 @@ def _hold_types(config: Config, schema: Mapping[str, pl.DataType], where: str) -
             raise DataError(
                 f"the column {column!r} holds {kind}, not numbers",
                 where=where,
-                remedy="write 0 and 1 for the two classes"
+                remedy="write the probability of the class, as numbers"
+                if column == evaluation.score or column in evaluation.scores.values()
+                else "write 0 and 1 for the two classes"
                 if is_answer and config.task == "binary"
                 else "write numbers",
             )

@@ -23,7 +23,8 @@ class Estimate:
 
     second, fourth: sums over clusters of the squares and the fourth powers of their influence;
     clusters: how many there are (rows, where each is its own); slack: what the value may be off;
-    step, bias: see metrics.Solution.
+    step, counted, bias: see metrics.Solution, but step for a row of average weight; rows: of the
+    slice.
     """
 
     value: float
@@ -33,6 +34,13 @@ class Estimate:
     slack: float = 0.0
     step: float = 0.0
     bias: float = 0.0
+    rows: int = 0
+    counted: bool = False
+
+    @property
+    def is_flat(self) -> bool:
+        """Whether all clusters agree, so that nothing is seen of how they might differ."""
+        return math.sqrt(self.second) <= 1e-9 * abs(self.value) or self.second == 0
 
     @property
     def middle(self) -> float:
@@ -81,16 +89,20 @@ def estimate(value: float, sums: Floats, groups: int, *, clustered: bool) -> Est
 def standard_error(of: Estimate, confidence: float) -> float:
     """Of a sum of influence over G independent clusters, with G/(G-1) for the small sample.
 
-    Liang and Zeger 1986 for the sum over clusters; Cameron and Miller 2015 for the factor. To the
-    variance comes the square of one row's step; where all rows agree, so much that the interval
-    is as wide as the exact binomial one of a share of 0 or 1 (the "rule of three").
+    Liang and Zeger 1986 for the sum over clusters; Cameron and Miller 2015 for the factor. A metric
+    that counts right answers gets the square of one row's step on top, and at least what makes the
+    interval as wide as the exact binomial one of a share of 0 or 1 (the "rule of three"). Where all
+    clusters agree, that is asked of every metric, with a whole cluster's step.
     """
     if of.clusters < MIN_CLUSTERS:
         return math.inf
     variance = of.second * of.clusters / (of.clusters - 1)
-    z = NormalDist().inv_cdf(confidence)
-    floor = (math.log(1 / (1 - confidence)) / z * of.step) ** 2
-    return math.sqrt(max(variance + of.step**2, floor))
+    three = math.log(1 / (1 - confidence)) / NormalDist().inv_cdf(confidence)
+    if of.counted:
+        variance = max(variance + of.step**2, (three * of.step) ** 2)
+    if of.step and of.is_flat:
+        variance = max(variance, (three * of.step * max(of.rows, 1) / of.clusters) ** 2)
+    return math.sqrt(variance)
 
 
 def degrees_of_freedom(of: Estimate) -> float:
@@ -150,6 +162,8 @@ def judge(
         return None
     verdict = worst(part[0] for part in parts)
     _, reason, deciding, limit = next(part for part in parts if part[0] is verdict)
+    if deciding.clusters < MIN_CLUSTERS:
+        reason += f"; {deciding.clusters} clusters decide nothing, it takes {MIN_CLUSTERS}"
     factor = _growth(deciding, limit, confidence) if verdict is Verdict.INCONCLUSIVE else None
     return Judgement(
         candidate=candidate,

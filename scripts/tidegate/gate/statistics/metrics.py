@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -38,8 +38,9 @@ class Solution:
 
     gradient: as the sums, (bins, terms); constant: the derivative to the sum of weights.
     slack: bound on what the value may be off because scores were put into bins (0: exact).
-    step: how far the value moves when one row of weight 1 is answered the other way; it keeps the
-    interval of a metric that counts right answers from closing where all of them agree (0: none).
+    step: how far the value moves when one row of weight 1 is answered the other way (infinite: no
+    bound is known; 0: all is seen). It keeps the interval from closing where all rows agree, and
+    for a metric that has counted right answers (counted) from being too short where nearly all do.
     bias: by how much the value is too large on average, for the middle of the interval.
     """
 
@@ -49,6 +50,7 @@ class Solution:
     slack: float = 0.0
     step: float = 0.0
     bias: float = 0.0
+    counted: bool = False
 
 
 @dataclass(frozen=True)
@@ -67,20 +69,25 @@ class Metric:
 
 def _mean(sums: Bins) -> Solution:
     value = float(sums.values[0, 0]) / sums.weight
-    return Solution(value, np.array([[1 / sums.weight]]), -value / sums.weight)
+    return Solution(value, np.array([[1 / sums.weight]]), -value / sums.weight, step=math.inf)
+
+
+def _mean_of_probabilities(sums: Bins) -> Solution:
+    """A mean in which a wrong answer costs about 1: a nat, or the square of a probability."""
+    return replace(_mean(sums), step=1 / sums.weight)
 
 
 def _root_mean(sums: Bins) -> Solution:
     squared = _mean(sums)
     value = float(np.sqrt(squared.value))
     scale = 1 / (2 * value) if value else 0.0
-    return Solution(value, squared.gradient * scale, squared.constant * scale)
+    return Solution(value, squared.gradient * scale, squared.constant * scale, step=math.inf)
 
 
 def _size_of_mean(sums: Bins) -> Solution:
     error = _mean(sums)
     sign = 1.0 if error.value >= 0 else -1.0
-    return Solution(abs(error.value), sign * error.gradient, sign * error.constant)
+    return Solution(abs(error.value), sign * error.gradient, sign * error.constant, step=math.inf)
 
 
 def _r2(sums: Bins) -> Solution:
@@ -92,7 +99,7 @@ def _r2(sums: Bins) -> Solution:
     left = float(residual) / total
     moved = [-1 / total, left / total * (-2 * label / sums.weight), left / total]
     constant = left / total * float(label / sums.weight) ** 2
-    return Solution(1 - left, np.array([moved]), constant)
+    return Solution(1 - left, np.array([moved]), constant, step=math.inf)
 
 
 def _confusion(solve: Callable[[Floats], tuple[float, Floats]]) -> Callable[[Bins], Solution]:
@@ -103,7 +110,7 @@ def _confusion(solve: Callable[[Floats], tuple[float, Floats]]) -> Callable[[Bin
         cells = sums.values.reshape(side, side)
         value, gradient = solve(cells)
         reach = np.ptp(gradient, axis=1)[cells.sum(axis=1) > 0]
-        return Solution(value, gradient.reshape(-1, 1), step=float(reach.max()))
+        return Solution(value, gradient.reshape(-1, 1), step=float(reach.max()), counted=True)
 
     return lifted
 
@@ -203,12 +210,13 @@ def _calibration_error(sums: Bins) -> Solution:
     large on average, as |x| is for a normal x; the interval is put around the value less that bias.
     """
     gaps, squares = sums.values.T
-    errors = np.sqrt(np.maximum(squares, np.finfo(float).tiny))  # of the gaps
+    # Of the gaps; the sums of squares have each row's weight once, the variance has it squared.
+    errors = np.sqrt(np.maximum(squares * sums.weight / sums.rows, np.finfo(float).tiny))
     slope = np.sign(gaps) / sums.weight
     value = float(np.abs(gaps).sum()) / sums.weight
     bias = float((errors * _folded_mean(np.abs(gaps) / errors) - np.abs(gaps)).sum()) / sums.weight
     gradient = np.column_stack((slope, np.zeros_like(slope)))
-    return Solution(value, gradient, -value / sums.weight, bias=bias)
+    return Solution(value, gradient, -value / sums.weight, step=1 / sums.weight, bias=bias)
 
 
 def _folded_mean(mean: Floats) -> Floats:
@@ -301,7 +309,7 @@ def _median_error(sums: Bins) -> Solution:
     # Rows on the median itself must leave the sum of all influence at zero.
     drift = float((gradient * weights).sum()) / sums.weight
     slack = value * sums.relative_width if sums.coarse else 0.0
-    return Solution(value, (gradient - drift)[:, None], slack=slack)
+    return Solution(value, (gradient - drift)[:, None], slack=slack, step=math.inf)
 
 
 def _inverse(points: Floats, reached: Floats, target: float) -> float:
@@ -328,8 +336,8 @@ METRICS: Mapping[str, Metric] = {
     "recall-per-class": Metric(CONFUSION, recall_of(0), True),  # one for each class: see expand
     "roc-auc": Metric(SCORES, _roc_auc, True),
     "pr-auc": Metric(SCORES, _pr_auc, True),
-    "log-loss": Metric(_term("log-loss"), _mean, False),
-    "brier-score": Metric(_term("squared-error"), _mean, False),
+    "log-loss": Metric(_term("log-loss"), _mean_of_probabilities, False),
+    "brier-score": Metric(_term("squared-error"), _mean_of_probabilities, False),
     "expected-calibration-error": Metric(CALIBRATION, _calibration_error, False),
     "mae": Metric(_term("absolute-error"), _mean, False),
     "rmse": Metric(_term("squared-error"), _root_mean, False),

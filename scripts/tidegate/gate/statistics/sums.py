@@ -116,7 +116,8 @@ class Scores:
     def codes(self, rows: Rows) -> Ints:
         """The score as a number that sorts like it and is as fine near 1 as near 0."""
         lower = rows.output < 0.5
-        bits = np.where(lower, rows.output, 1 - rows.output).view(np.int64)
+        # + 0.0: minus zero is zero, and its bits are not.
+        bits = (np.where(lower, rows.output, 1 - rows.output) + 0.0).view(np.int64)
         return np.where(lower, bits, 2 * _HALF + 1 - bits)
 
     def group(self, rows: Rows) -> Ints | None:
