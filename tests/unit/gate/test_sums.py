@@ -94,10 +94,23 @@ def test_histogram__merges_in_any_order_and_grouping_to_the_same_bins(
     )  # fmt: skip
     assert_same(merge_all(dealt), whole)
     assert_same(merge_all(dealt[::-1]), whole)
+    assert_same(dealt[0].merge(*dealt[1:]), whole)
     if len(dealt) >= 3:
         one, two, three = dealt[0], dealt[1], merge_all(dealt[2:])
         assert_same(one.merge(two).merge(three), one.merge(two.merge(three)))
         assert_same(one.merge(two), two.merge(one))
+
+
+def test_histogram__a_few_fine_values_do_not_hide_that_the_rest_is_coarse(
+    few_entries: None,
+) -> None:
+    rng = np.random.default_rng(0)
+    rows, levels = Rows(np.zeros(5_000), rng.random(5_000)), np.zeros(5_000, dtype=np.int64)
+    coarse = summed(SCORES, part_of(rows, np.arange(4_999)), levels[:-1])
+    fine = summed(SCORES, part_of(rows, np.array([4_999])), levels[-1:])
+    assert coarse.bits < fine.bits
+    for merged in (fine.merge(coarse), coarse.merge(fine)):
+        assert_same(merged, summed(SCORES, rows, levels))
 
 
 @settings(max_examples=20, deadline=None, suppress_health_check=PATCHED)
