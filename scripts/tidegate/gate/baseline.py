@@ -138,7 +138,19 @@ def _scored_now(
 def _with_labels(config: Config, scored: Path, candidate: Table) -> Path:
     """The champion's answers with the labels of the candidate's table: it was not asked for any."""
     evaluation = config.need_evaluation()
-    labels = candidate.scan().select(*evaluation.key, evaluation.label)
+    kinds = scan([scored]).collect_schema()
+    for name in evaluation.key:
+        both = kinds[name], candidate.schema[name]
+        if both[0] != both[1] and not all(kind.is_integer() for kind in both):
+            raise DataError(
+                f"the key {name!r} is {both[0]} in evaluation.inputs and {both[1]} in the "
+                "predictions table",
+                where=str(evaluation.inputs),
+                remedy="write the key with one type",
+            )
+    labels = candidate.scan().select(
+        *(pl.col(name).cast(kinds[name]) for name in evaluation.key), evaluation.label
+    )
     path = scored.with_name("labelled.parquet")
     scan([scored]).join(labels, on=evaluation.key, how="inner", nulls_equal=True).sink_parquet(path)
     if pl.scan_parquet(path).select(pl.len()).collect().item() == 0:

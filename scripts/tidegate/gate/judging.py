@@ -257,7 +257,8 @@ def known_metrics(
             Spread.merge, pieces.map(design, lambda piece: spread(piece, surveyed, laid_out))
         )
     # Scores that are the same on every row are no coincidence, so that nothing need be allowed for.
-    unchanged = has_baseline and tally.differing == 0 and evaluation.prediction is None
+    graded = config.task == "regression" or evaluation.score is not None or evaluation.scores
+    unchanged = has_baseline and tally.differing == 0 and bool(graded)
     unit = tally.weight_sum / tally.paired
     by_place = {(slicing, name): bound for slicing, name, bound in bounds}
     for number, answer in enumerate(answers):

@@ -303,9 +303,6 @@ def test_baseline__inputs_with_a_key_of_another_width_are_the_same_rows(
     assert sorted(scores_of(resolve(inputs="inputs.parquet"))) == sorted(LOGGED["score"])
 
 
-@pytest.mark.xfail(
-    strict=True, raises=pl.exceptions.SchemaError, reason="polars' own error of the join"
-)
 def test_baseline__inputs_with_a_key_of_another_type_are_an_error(
     register: Register, resolve: Resolve, scored: Scored
 ) -> None:

@@ -181,9 +181,6 @@ def test_judge__absolute_bound_is_held_to_the_end_that_could_break_it(
     assert f"{side}imum {limit:g}" in found.reason
 
 
-@pytest.mark.xfail(
-    strict=True, reason="_both shows the ends of a maximum, also where a minimum is judged"
-)
 def test_judge__the_ends_that_are_shown_are_those_that_decided_about_a_minimum() -> None:
     """Passing at 95 % takes a lower end above the minimum; the report shows another one."""
     confidence = Confidence(passing=0.95, failing=0.999)
@@ -252,7 +249,6 @@ def test_judge__nothing_says_how_many_rows_settle_an_estimate_on_the_bound() -> 
     assert (found.rows_needed, found.clusters_needed) == (None, None)
 
 
-@pytest.mark.xfail(strict=True, raises=OverflowError, reason="a square too large for a float")
 def test_judge__an_estimate_next_to_the_bound_is_as_one_on_it() -> None:
     found = verdict_of({"max_regression": 1e-200}, None, of_normal(0.0, 1.0))
     assert (found.verdict, found.rows_needed) == (Verdict.INCONCLUSIVE, None)

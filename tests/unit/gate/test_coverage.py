@@ -140,15 +140,7 @@ def test_ends__rows_repeated_in_clusters_are_no_more_evidence(task: str) -> None
             assert rows == pytest.approx(single / 4, rel=1e-9)
 
 
-STEP = pytest.mark.xfail(
-    strict=True, reason="Solution.step is that of a row of weight 1, whatever the weights are"
-)
-
-
-@pytest.mark.parametrize(
-    "task",
-    [pytest.param(task, marks=[] if task == "regression" else [STEP]) for task in DRAWS],
-)
+@pytest.mark.parametrize("task", DRAWS)
 @pytest.mark.parametrize("factor", [1e-4, 1e4])
 def test_ends__weights_tell_only_how_much_more_one_row_counts_than_another(
     task: str, factor: float

@@ -304,10 +304,6 @@ def test_gate_model__pieces_without_a_row_of_the_slice_that_is_judged(judge: Jud
     assert_same(judge(pair, parts=16, **settings), judge(pair, **settings))
 
 
-@pytest.mark.xfail(
-    strict=True, raises=pl.exceptions.InvalidOperationError,
-    reason="keys are cast to Int64: half of all 64-bit hashes are above it",
-)  # fmt: skip
 def test_gate_model__keys_that_are_hashes_of_64_bits(judge: Judge) -> None:
     key = pl.col("id").cast(pl.UInt64) + 2**63
     candidate, baseline = (table.with_columns(id=key) for table in realistic("binary", 400))
@@ -315,9 +311,6 @@ def test_gate_model__keys_that_are_hashes_of_64_bits(judge: Judge) -> None:
     assert judge((candidate, baseline), gate={"metrics": asked}).rows == 400
 
 
-@pytest.mark.xfail(
-    strict=True, reason="tally.differing compares the classes, which may agree by chance"
-)
 def test_gate_model__same_classes_from_other_probabilities_prove_little(judge: Judge) -> None:
     """As with classes alone: on 30 rows, agreeing on all is no proof of being as good."""
     rows = pl.DataFrame({"id": range(30), "label": ["a", "b", "c"] * 10})

@@ -288,7 +288,6 @@ def test_pinball_loss__takes_the_quantile_of_the_config(quantile: float) -> None
     assert found.value == pytest.approx(expected, rel=1e-12)
 
 
-@pytest.mark.xfail(strict=True, reason="-0.0 counts as below 0.0: Scores.codes keeps the sign bit")
 def test_roc_auc__a_negative_zero_ties_with_zero() -> None:
     table = pl.DataFrame({"id": range(4), "label": [0, 1, 0, 1], "score": [0.0, -0.0, 0.0, -0.0]})
     passes = Passes.over(make_config("binary", {"roc-auc": ANYTHING}), table)

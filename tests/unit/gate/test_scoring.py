@@ -25,7 +25,7 @@ from tidegate.config import Config
 from tidegate.context import Context
 from tidegate.errors import DataError
 from tidegate.gate import record as records
-from tidegate.gate import score_model
+from tidegate.gate.scoring import program as score_model
 from tidegate.gate.scoring.champion import Unscorable, score_version
 from tidegate.gate.scoring.folder import environment_arguments, model_inputs
 from tidegate.gate.scoring.process import child_environ, run

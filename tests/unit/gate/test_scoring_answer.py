@@ -16,7 +16,7 @@ import pytest
 
 from tidegate import config as configs
 from tidegate.config import Config
-from tidegate.gate import score_model
+from tidegate.gate.scoring import program as score_model
 from tidegate.gate.scoring.answer import output_columns
 from tidegate.gate.scoring.exchange import Unscorable, read_answer, write_inputs
 

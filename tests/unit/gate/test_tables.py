@@ -312,5 +312,5 @@ def test_open_table__of_the_schema_of_its_first_file_or_none(tmp_path: Path) -> 
     config = config_of(tmp_path)
     ROWS.head(100).write_parquet(tmp_path / "a.parquet")
     ROWS.tail(200).drop("score").write_parquet(tmp_path / "b.parquet")
-    with pytest.raises(DataError, match="cannot be read"):
+    with pytest.raises(DataError, match="differ in the column 'score'"):
         open_table(config, "*.parquet", "candidate")

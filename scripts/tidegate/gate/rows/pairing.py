@@ -168,7 +168,12 @@ class Pairing:
                 alone_levels[side] = self._levels(rest)
             unequal = piece.filter(pl.col("label") != pl.col("label.baseline"))
             relabelled = self._seen(unequal)
-            differing = piece.select((pl.col("output") != pl.col("output.baseline")).sum()).item()
+            compared = [
+                pl.col(name) != pl.col(f"{name}.baseline")
+                for name in ("output", "truth")
+                if name in piece.columns
+            ]
+            differing = piece.select(pl.any_horizontal(compared).sum()).item()
             resliced = {
                 number: self._seen(
                     piece.filter(

@@ -159,19 +159,19 @@ def needed_columns(evaluation: Evaluation, side: Side, schema: Mapping[str, obje
     return list(dict.fromkeys([*evaluation.key, evaluation.label, *evaluation.outputs, *slices]))
 
 
-def canonical(config: Config, table: Table, whole: pl.DataType) -> list[pl.Expr]:
+def canonical(config: Config, table: Table, whole: pl.DataType | None = None) -> list[pl.Expr]:
     """The columns of a piece: key.0 ..., label, output, truth, weight, cluster, slice.0 ...
 
     output is a score or a value; for multiclass the name of the class, and truth the probability
     that the true class was given. Slice columns become text, cuts the ranges between them.
-    whole: the type of whole numbers in the key.
+    whole: the type of whole numbers in the key, Int64 unless they need more.
     """
     evaluation, schema = config.need_evaluation(), table.schema
     label = _answer(config, evaluation.label, schema)
     columns = [
-        (pl.col(name).cast(whole) if schema[name].is_integer() else pl.col(name)).alias(
-            f"key.{number}"
-        )
+        (
+            pl.col(name).cast(whole or pl.Int64()) if schema[name].is_integer() else pl.col(name)
+        ).alias(f"key.{number}")
         for number, name in enumerate(evaluation.key)
     ]
     columns.append(label.alias("label"))

@@ -141,39 +141,39 @@ def judge(
 
     own, harm: the estimates that the bound asks for.
     """
-    parts: list[tuple[Verdict, str, Estimate, float]] = []
-    shown_ends = (-math.inf, math.inf)
-    if own is not None:
-        shown_ends = _both(own, confidence)
-        said = f"{own.value:.4g} (between {shown_ends[0]:.4g} and {shown_ends[1]:.4g})"
-        if bound.min is not None:
-            # A value below its minimum is harm of `min - value`; so one rule serves all bounds.
-            decided = _decide(own.mirrored, -bound.min, confidence)
-            parts.append((decided, f"{said}, minimum {bound.min:g}", own.mirrored, -bound.min))
-        if bound.max is not None:
-            decided = _decide(own, bound.max, confidence)
-            parts.append((decided, f"{said}, maximum {bound.max:g}", own, bound.max))
+    parts: list[_Part] = []
+    if own is not None and bound.min is not None:
+        # A value below its minimum is harm of `min - value`; so one rule serves all bounds.
+        lower, upper = _both(own.mirrored, confidence)
+        said = _value_in_words(own.value, (-upper, -lower), f"minimum {bound.min:g}")
+        parts.append(_Part(own.mirrored, -bound.min, (lower, upper), (-upper, -lower), said))
+    if own is not None and bound.max is not None:
+        both = _both(own, confidence)
+        said = _value_in_words(own.value, both, f"maximum {bound.max:g}")
+        parts.append(_Part(own, bound.max, both, both, said))
     if harm is not None and bound.max_regression is not None:
-        shown_ends = _both(harm, confidence)
-        decided = _decide(harm, bound.max_regression, confidence)
-        said = _harm_in_words(harm.value, shown_ends, bound.max_regression)
-        parts.append((decided, said, harm, bound.max_regression))
+        both = _both(harm, confidence)
+        said = _harm_in_words(harm.value, both, bound.max_regression)
+        parts.append(_Part(harm, bound.max_regression, both, both, said))
     if not parts:
         return None
-    verdict = worst(part[0] for part in parts)
-    _, reason, deciding, limit = next(part for part in parts if part[0] is verdict)
-    if deciding.clusters < MIN_CLUSTERS:
-        reason += f"; {deciding.clusters} clusters decide nothing, it takes {MIN_CLUSTERS}"
-    factor = _growth(deciding, limit, confidence) if verdict is Verdict.INCONCLUSIVE else None
+    verdict = worst(part.verdict for part in parts)
+    deciding = next(part for part in parts if part.verdict is verdict)
+    of, reason = deciding.of, deciding.reason
+    if of.clusters < MIN_CLUSTERS:
+        reason += f"; {of.clusters} clusters decide nothing, it takes {MIN_CLUSTERS}"
+    inconclusive = verdict is Verdict.INCONCLUSIVE
+    factor = _growth(of, deciding.limit, confidence) if inconclusive else None
+    shown = parts[-1].shown if harm is not None else deciding.shown
     return Judgement(
         candidate=candidate,
         baseline=baseline,
         harm=None if harm is None else harm.value,
-        lower=shown_ends[0],
-        upper=shown_ends[1],
+        lower=shown[0],
+        upper=shown[1],
         verdict=verdict,
         rows_needed=None if factor is None else math.ceil(rows * factor),
-        clusters_needed=None if factor is None else math.ceil(deciding.clusters * factor),
+        clusters_needed=None if factor is None else math.ceil(of.clusters * factor),
         reason=reason,
     )
 
@@ -183,12 +183,25 @@ def _both(of: Estimate, confidence: Confidence) -> tuple[float, float]:
     return ends(of, confidence.failing)[0], ends(of, confidence.passing)[1]
 
 
-def _decide(of: Estimate, limit: float, confidence: Confidence) -> Verdict:
-    """The design's rule: pass if the upper end is at most the limit, fail if the lower is above."""
-    lower, upper = _both(of, confidence)
-    if upper <= limit:
-        return Verdict.PASS
-    return Verdict.FAIL if lower > limit else Verdict.INCONCLUSIVE
+@dataclass(frozen=True)
+class _Part:
+    """An estimate held to one limit from above. shown: its ends as people are told them."""
+
+    of: Estimate
+    limit: float
+    ends: tuple[float, float]
+    shown: tuple[float, float]
+    reason: str
+
+    @property
+    def verdict(self) -> Verdict:
+        """The design's rule: pass where the upper end is at most the limit, fail where the lower
+        end is above it.
+        """
+        lower, upper = self.ends
+        if upper <= self.limit:
+            return Verdict.PASS
+        return Verdict.FAIL if lower > self.limit else Verdict.INCONCLUSIVE
 
 
 def _growth(of: Estimate, limit: float, confidence: Confidence) -> float | None:
@@ -205,8 +218,8 @@ def _growth(of: Estimate, limit: float, confidence: Confidence) -> float | None:
         return None
     degrees = max(degrees_of_freedom(of), 1)
     needed = student_quantile(side, degrees) + NormalDist().inv_cdf(POWER)
-    factor = (needed * error / distance) ** 2
-    return max(factor, 1.0) if math.isfinite(factor) and factor < 1e9 else None
+    ratio = needed * error / distance
+    return max(ratio**2, 1.0) if ratio < 3e4 else None
 
 
 def growth_for_equals(of: Estimate, margin: float, confidence: Confidence) -> float:
@@ -222,6 +235,10 @@ def growth_for_equals(of: Estimate, margin: float, confidence: Confidence) -> fl
         return math.inf
     needed = student_quantile(side, max(degrees_of_freedom(of), 1)) + NormalDist().inv_cdf(POWER)
     return (needed * error / (margin - of.slack)) ** 2
+
+
+def _value_in_words(value: float, ends: tuple[float, float], limit: str) -> str:
+    return f"{value:.4g} (between {ends[0]:.4g} and {ends[1]:.4g}), {limit}"
 
 
 def _harm_in_words(harm: float, ends: tuple[float, float], tolerated: float) -> str:
