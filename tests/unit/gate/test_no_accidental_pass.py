@@ -684,7 +684,7 @@ def test_bad_slice__fails_after_each_loss_alone(tmp_path: Path, name: str) -> No
 def test_bad_slice__fails_as_long_as_enough_of_its_rows_are_left(
     tmp_path: Path, data: st.DataObject, setting: Setting
 ) -> None:
-    """Too few rows are not judged (min-slice-rows), and a note says so: that is the config's word."""
+    """Too few rows are not judged (min-slice-rows), and a note says so: the config's own word."""
     known = {**LOSSES, **answer_losses("answer")}
     names = data.draw(st.sampled_from([GENTLE, list(known)]))
     tables = done(one_bad_slice(), drawn(data, names), known)
