@@ -7,6 +7,7 @@ PYTHON ?= python3
 TOOLS := build/tools
 VENV := .venv
 BIN := $(VENV)/bin
+SPARK := build/spark
 
 # uv from the PATH, else fetched from PyPI into build/tools.
 UV := $(shell command -v uv 2>/dev/null || echo $(CURDIR)/$(TOOLS)/bin/uv)
@@ -23,8 +24,9 @@ help: ## list the targets
 demo: setup ## run the whole road on real flights: pull request, production, roll-back
 	@PYTHONPATH=scripts $(BIN)/python -m demo
 
-test: setup lint ## run every linter and every test
+test: setup lint $(SPARK)/.ready ## run every linter and every test
 	@$(BIN)/pytest -n 2 --dist loadgroup
+	@$(SPARK)/bin/pytest tests/unit/gate/test_spark.py
 
 lint: setup ## linters, type checker, GitHub's schemas, zizmor
 	@$(BIN)/ruff check
@@ -52,6 +54,12 @@ $(VENV)/.ready: requirements/dev.txt pyproject.toml | $(UV)
 	@"$(UV)" pip install --quiet --python $(VENV) --no-deps --no-build-isolation --editable .
 	@touch $@
 
+$(SPARK)/.ready: requirements/spark.txt pyproject.toml | $(UV)
+	@"$(UV)" venv --quiet --allow-existing --python '>=3.11' $(SPARK)
+	@"$(UV)" pip sync --quiet --python $(SPARK) --require-hashes requirements/spark.txt
+	@"$(UV)" pip install --quiet --python $(SPARK) --no-deps --no-build-isolation --editable .
+	@touch $@
+
 $(CURDIR)/$(TOOLS)/bin/uv:
 	@$(PYTHON) -m venv $(TOOLS)
 	@$(TOOLS)/bin/python -m pip install --quiet uv
@@ -63,7 +71,7 @@ lock: | $(UV) ## write requirements/*.txt anew from pyproject.toml
 	@"$(UV)" $(LOCK) --constraint requirements/dev.txt pyproject.toml \
 		--output-file requirements/tidegate.txt
 	@"$(UV)" $(LOCK) --constraint requirements/dev.txt pyproject.toml --extra spark \
-		--output-file requirements/spark.txt
+		--group spark --output-file requirements/spark.txt
 
 docker-engine: ## as root on Debian or Ubuntu: a Docker engine, a base image, a local registry
 	@scripts/docker-engine start

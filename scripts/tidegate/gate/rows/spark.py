@@ -17,13 +17,14 @@ import pyarrow as pa
 
 from tidegate.gate.rows import spark_kernels as kernels
 from tidegate.gate.rows.pairing import Pairing, Tally, add_up
+from tidegate.gate.rows.pieces import PIECE_ROWS
 from tidegate.gate.rows.spark_rows import (
     SCHEMA,
     Row,
+    errors_raised,
     frame_rows,
     loaded,
     packed,
-    raised,
     sums_of,
 )
 from tidegate.gate.rows.tables import Table, scan
@@ -33,8 +34,7 @@ from tidegate.spark_session import is_remote, open_session, working
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-# So many rows of a table are joined and judged at once, and so many are read at once.
-PIECE_ROWS = 500_000
+# So many rows of a file are read at once.
 STRETCH_ROWS = 1_000_000
 # So many sums are merged into one, in as many rounds as that takes.
 FAN_IN = 8
@@ -151,7 +151,7 @@ def _apply(
 
 
 def _fetch(frame: DataFrame) -> list[Row]:
-    return list(raised(Row(*row) for row in frame.toLocalIterator()))
+    return list(errors_raised(Row(*row) for row in frame.toLocalIterator()))
 
 
 def _release(joined: DataFrame) -> None:

@@ -23,10 +23,10 @@ from tidegate.gate.rows.spark_rows import (
     PIECE,
     TALLY,
     Row,
+    errors_raised,
     frame_rows,
     loaded,
     packed,
-    raised,
     sums_of,
     sums_rows,
     unpacked,
@@ -156,7 +156,7 @@ def run(
     def rows() -> Iterator[Row]:
         try:
             _hold_versions(versions)
-            yield from _kernel(kernel)(raised(unpacked(batches)))
+            yield from _kernel(kernel)(errors_raised(unpacked(batches)))
         except TidegateError as error:
             yield Row(0, ERROR, 0, pickle.dumps(error))
 

@@ -76,7 +76,7 @@ def unpacked(batches: Iterable[pa.RecordBatch]) -> Iterator[Row]:
         yield from map(Row._make, zip(*columns, strict=True))
 
 
-def raised(rows: Iterable[Row]) -> Iterator[Row]:
+def errors_raised(rows: Iterable[Row]) -> Iterator[Row]:
     """The same rows. Raises the TidegateError that an executor met."""
     for row in rows:
         if row.kind == ERROR:
