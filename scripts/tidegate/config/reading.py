@@ -79,6 +79,12 @@ def _check_relations(config: Config, tree: yaml.Node) -> None:
             for name, bound in metrics.items():
                 place = ("gate", section, name)
                 if bound.function is not None:
+                    if "/" in name:
+                        raise ConfigError(
+                            f"{name!r} cannot be the name of a metric: it has a slash",
+                            where=_where(config.path, tree, place),
+                            remedy="use letters, digits and hyphens",
+                        )
                     if name in known:
                         raise ConfigError(
                             f"{name} is a metric of tidegate's own, and function names another",

@@ -343,9 +343,8 @@ def test_own_metric__rows_that_are_not_in_memory_are_refused(judge: Judge) -> No
     assert "tidegate.yaml:" in str(raised.value)
 
 
-@pytest.mark.xfail(
-    strict=True, raises=KeyError, reason="judge_all takes what stands before a slash for the name"
-)
-def test_own_metric__name_may_have_a_slash(judge: Judge) -> None:
+def test_own_metric__name_with_a_slash_is_refused(judge: Judge) -> None:
+    """What stands after a slash is the class of a recall-per-class."""
     table = DRAWS["regression"](50, np.random.default_rng(9))[0]
-    assert only(judge(table, "cost", name="cost/order")).metric == "cost/order"
+    with pytest.raises(ConfigError, match="it has a slash"):
+        judge(table, "cost", name="cost/order")

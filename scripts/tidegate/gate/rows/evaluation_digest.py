@@ -15,7 +15,7 @@ from tidegate.gate.rows.tables import Table
 Words = NDArray[np.uint64]
 # The finalizer of splitmix64 (Steele, Lea, Flood 2014), with a seed for each of two lanes.
 _SEEDS = (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F)
-_NULL = 0x6E756C6C
+_NULL = 0xB5297A4D68E31DA4
 
 
 def evaluation_digest(table: Table, evaluation: Evaluation) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -55,6 +56,9 @@ class OwnMetric:
         for clusters Davison and Hinkley 1997, section 3.8), the same draws for both models. The
         draws are seeded: the same rows in the same order give the same interval.
         """
+        for array in (label, *outputs, weight):
+            if array is not None:
+                array.flags.writeable = False  # a function that sorts in place would spoil the next
         values = [self._value(label, output, weight) for output in outputs]
         if not all(np.isfinite(values)):
             raise Undefined("the function gives no finite number")
@@ -68,10 +72,18 @@ class OwnMetric:
         else:
             spread = self._spread(label, outputs, weight, order, starts)
         sign = -1.0 if self.higher_is_better else 1.0
-        own = Estimate(values[0], float(spread[0]), 0.0, groups)
+        # The same on every resample: nothing is seen of how it might differ.
+        own = Estimate(values[0], float(spread[0]), 0.0, groups, step=math.inf, rows=label.size)
         if len(values) == 1:
             return values[0], None, own, None
-        harm = Estimate(sign * (values[0] - values[1]), float(spread[1]), 0.0, groups)
+        harm = Estimate(
+            sign * (values[0] - values[1]),
+            float(spread[1]),
+            0.0,
+            groups,
+            step=0.0 if np.array_equal(*outputs) else math.inf,
+            rows=label.size,
+        )
         return values[0], values[1], own, harm
 
     def _spread(
