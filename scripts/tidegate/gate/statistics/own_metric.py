@@ -81,7 +81,7 @@ class OwnMetric:
             float(spread[1]),
             0.0,
             groups,
-            step=0.0 if np.array_equal(*outputs) else math.inf,
+            step=0.0 if np.array_equal(outputs[0], outputs[1]) else math.inf,
             rows=label.size,
         )
         return values[0], values[1], own, harm
