@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal
@@ -102,7 +103,9 @@ def gate_model(
             tables.append(against.table)
         has_baseline = len(tables) > 1
         pairing = Pairing.of(config, *tables, *([None] if not has_baseline else []))
-        join: Callable[..., tuple[Pieces, Tally]] = join_tables
+        join: Callable[..., tuple[Pieces, Tally]] = partial(
+            join_tables, interactive=context.interactive
+        )
         if engine == "spark":
             from tidegate.gate.rows.spark import join_on_spark as join
         pieces, tally = join(pairing, tables, folder, parts)

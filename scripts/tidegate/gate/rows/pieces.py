@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -18,6 +18,7 @@ PIECE_ROWS = 250_000
 _PART = "__part"
 
 Result = TypeVar("Result")
+Step = TypeVar("Step")
 
 
 class Pieces(Protocol):
@@ -53,9 +54,10 @@ class OnDisk:
     """Files of paired rows, each small enough for memory."""
 
     files: tuple[Path, ...]
+    interactive: bool = False  # show on a terminal how far it is
 
     def map(self, design: Design, work: Callable[[Piece], Result]) -> Iterator[Result]:
-        for file in self.files:
+        for file in shown(self.files, "judging", interactive=self.interactive):
             yield work(Piece(design, pl.read_ipc(file)))
 
     def whole(self) -> pl.DataFrame | None:
@@ -63,7 +65,12 @@ class OnDisk:
 
 
 def join_tables(
-    pairing: Pairing, tables: list[Table], folder: Path, parts: int | None = None
+    pairing: Pairing,
+    tables: list[Table],
+    folder: Path,
+    parts: int | None = None,
+    *,
+    interactive: bool = False,
 ) -> tuple[Pieces, Tally]:
     """Join the tables. folder: for what does not fit into memory.
 
@@ -74,10 +81,10 @@ def join_tables(
         piece, tally = pairing.join(raw)
         return InMemory(piece), tally
     count = parts or -(-max(table.rows for table in tables) // PIECE_ROWS)
-    for table in tables:
+    for table in shown(tables, "reading", interactive=interactive):
         _partition(table, pairing, count, folder / table.side)
     files, tallies = [], []
-    for part in range(count):
+    for part in shown(range(count), "joining", interactive=interactive):
         rows: dict[Side, pl.DataFrame] = {}
         for table in tables:
             written = sorted((folder / table.side / f"{_PART}={part}").glob("*.ipc"))
@@ -93,7 +100,17 @@ def join_tables(
         piece.write_ipc(file)
         files.append(file)
         tallies.append(tally)
-    return OnDisk(tuple(files)), add_up(tallies)
+    return OnDisk(tuple(files), interactive), add_up(tallies)
+
+
+def shown(steps: Sequence[Step], what: str, *, interactive: bool) -> Iterable[Step]:
+    """The steps, with a bar on the terminal that goes along with them."""
+    if not interactive:
+        return steps
+    from rich.console import Console
+    from rich.progress import track
+
+    return track(steps, what, console=Console(stderr=True), transient=True)
 
 
 def _partition(table: Table, pairing: Pairing, count: int, folder: Path) -> None:
