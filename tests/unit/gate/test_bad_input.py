@@ -59,6 +59,11 @@ def predictions(seed: int = 1, n: int = 1_200, noise: float = 0.3) -> pl.DataFra
     )
 
 
+def answers(seed: int = 2, n: int = 1_200) -> pl.DataFrame:
+    """No more than a baseline's table has to hold."""
+    return predictions(seed, n).select("id", "bought", "score")
+
+
 def no_registry() -> Registry:
     raise AssertionError("the registry was asked")
 
@@ -706,10 +711,13 @@ def test_table__of_one_row_has_one_class_and_is_an_error(refused: Refused) -> No
     )  # fmt: skip
 
 
-def perfect(n: int, weight: float = 1, days: int | None = None) -> pl.DataFrame:
-    """A model that is right on every row, each time with the same confidence."""
+def perfect(
+    n: int, weight: float = 1, days: int | None = None, seed: int | None = None, reach: float = 5e-4
+) -> pl.DataFrame:
+    """A model that is right on every row, with the same confidence or (seed) nearly so."""
     label = np.arange(n) % 2
-    columns = {"id": np.arange(n), "bought": label, "score": np.where(label == 1, 0.999, 0.001)}
+    off = 0.001 if seed is None else 0.001 + np.random.default_rng(seed).uniform(0, reach, n)
+    columns = {"id": np.arange(n), "bought": label, "score": np.where(label == 1, 1 - off, off)}
     more = {"weight": np.full(n, weight), "day": np.arange(n) % (days or n)}
     return pl.DataFrame({**columns, **more})
 
@@ -720,12 +728,29 @@ TIGHT: dict[str, dict[str, float]] = {
 }
 
 
+@pytest.mark.parametrize("seed", [None, 1])
 @pytest.mark.parametrize("n", [2, 6, 20])
 @pytest.mark.parametrize("metric", [*HIGHER, *LOWER])
 def test_score__that_is_perfect_on_few_rows_passes_no_tight_bound(
-    gate: Gate, metric: str, n: int
+    gate: Gate, metric: str, n: int, seed: int | None
 ) -> None:
-    report = gate(perfect(n), rules={"metrics": {metric: TIGHT[metric]}})
+    report = gate(perfect(n, seed=seed), rules={"metrics": {metric: TIGHT[metric]}})
+    assert report.verdict is Verdict.INCONCLUSIVE
+
+
+@pytest.mark.parametrize("n", [6, 10, 14, 30, 50])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("metric", HIGHER)
+def test_score__of_two_models_perfect_on_few_rows_decides_no_tight_margin(
+    gate: Gate, metric: str, weighted: bool, n: int
+) -> None:
+    """Their influence differs by rounding alone, and that is not how sure one can be."""
+    tables = [perfect(n, seed=seed, reach=0.4) for seed in (1, 2)]
+    if weighted:
+        uneven = np.random.default_rng(3).uniform(0.1, 3, n)
+        tables = [table.with_columns(weight=pl.Series(uneven)) for table in tables]
+    rules = {"metrics": {metric: {"max-regression": 0.001}}}
+    report = gate(*tables, rules, **({"weight": "weight"} if weighted else {}))
     assert report.verdict is Verdict.INCONCLUSIVE
 
 
@@ -781,7 +806,7 @@ def test_cluster__of_nulls_is_one_cluster_beside_the_others(gate: Gate) -> None:
 def test_weight__that_is_none_is_an_error(refused: Refused, value: float | None) -> None:
     odd = pl.when(id_ < 3).then(pl.lit(value, pl.Float64)).otherwise(pl.col("weight"))
     refused(
-        predictions(1).with_columns(weight=odd), predictions(2), weight="weight",
+        predictions(1).with_columns(weight=odd), answers(), weight="weight",
         what="^3 rows of 'weight' are no weight$", where="candidate.parquet",
         remedy="finite number, 0 or more",
     )  # fmt: skip
@@ -789,7 +814,7 @@ def test_weight__that_is_none_is_an_error(refused: Refused, value: float | None)
 
 def test_weight__of_zero_counts_for_nothing_and_is_said(gate: Gate) -> None:
     part = pl.when(id_ % 3 == 0).then(0.0).otherwise(1.0)
-    report = gate(predictions(1).with_columns(weight=part), predictions(2), weight="weight")
+    report = gate(predictions(1).with_columns(weight=part), answers(), weight="weight")
     assert named(report, "^400 rows have a weight of 0 and count for nothing")
     plain = gate(*(predictions(seed).filter(id_ % 3 != 0) for seed in (1, 2)))
     assert report.rows == plain.rows == 800
@@ -799,7 +824,7 @@ def test_weight__of_zero_counts_for_nothing_and_is_said(gate: Gate) -> None:
 @pytest.mark.parametrize("parts", [None, 3])
 def test_weight__of_zero_everywhere_is_an_error(refused: Refused, parts: int | None) -> None:
     refused(
-        predictions(1).with_columns(weight=0.0), predictions(2), weight="weight", parts=parts,
+        predictions(1).with_columns(weight=0.0), answers(), weight="weight", parts=parts,
         what="no row of the evaluation set counts", where="candidate.parquet",
         remedy="some weights are above 0",
     )  # fmt: skip
@@ -812,9 +837,9 @@ def test_weight__in_another_unit_changes_nothing(
 ) -> None:
     """Powers of two round nothing. What cannot be computed is an error that says so."""
     rules = {"metrics": {metric: {**TIGHT[metric], "max-regression": 0.03}}}
-    plain = gate(predictions(1), predictions(2), rules)
+    plain = gate(predictions(1), answers(), rules)
     scaled = predictions(1).with_columns(weight=pl.lit(2.0**power))
-    found = outcome(scaled, predictions(2), rules=rules, weight="weight")
+    found = outcome(scaled, answers(), rules=rules, weight="weight")
     assert abs(power) > 100 or isinstance(found, GateReport)
     same_or_refused(plain, found, "weight.* too (large|small)")
 
@@ -826,9 +851,43 @@ def test_weight__of_a_thousand_makes_ten_rows_no_more_than_ten(gate: Gate, metri
     assert report.verdict is Verdict.INCONCLUSIVE
 
 
+@pytest.mark.parametrize("metric", [*HIGHER, *LOWER])
+def test_weight__on_six_rows_makes_a_thousand_no_more_than_six(gate: Gate, metric: str) -> None:
+    heavy = perfect(1_000).with_columns(weight=pl.when(id_ < 6).then(1e6).otherwise(1e-3))
+    rules = {"metrics": {metric: TIGHT[metric]}}
+    assert gate(heavy, rules=rules, weight="weight").verdict is Verdict.INCONCLUSIVE
+
+
+def test_weight__of_a_slice_makes_its_few_rows_no_more_than_they_are(gate: Gate) -> None:
+    """Whatever the rows of other slices weigh."""
+    few = perfect(20, weight=1_000.0).with_columns(id_ + 10_000, country=pl.lit("AT"))
+    rest = predictions(1).select(few.columns)
+    rules = {
+        "metrics": {"accuracy": {"min": 0.1}},
+        "slice-metrics": {name: {"min": 0.99} for name in HIGHER},
+        "min-slice-rows": 20,
+    }
+    report = gate(pl.concat([rest, few]), rules=rules, weight="weight", slices=["country"])
+    judged = {r.metric: r.judgement.verdict for r in report.results if r.slice == {"country": "AT"}}
+    assert judged == dict.fromkeys(HIGHER, Verdict.INCONCLUSIVE)
+
+
+@pytest.mark.parametrize("place", ["weight", "cluster"])
+def test_column__of_weights_or_clusters_that_differs_between_the_tables_is_an_error(
+    refused: Refused, place: str
+) -> None:
+    """As with labels and slices. Else rows on which the candidate is wrong could weigh nothing."""
+    column = {"weight": "weight", "cluster": "day"}[place]
+    moved = pl.when(country == "IT").then(0).otherwise(pl.col(column)).alias(column)
+    refused(
+        predictions(1).with_columns(moved), predictions(2), **{place: column},
+        what=rf"\d+ rows .*'{column}'", where="baseline.parquet", remedy="same evaluation set",
+    )  # fmt: skip
+
+
 def test_weight__that_rests_on_few_rows_decides_nothing(gate: Gate) -> None:
     heavy = pl.when(id_ < 2).then(1e9).otherwise(1.0)
-    report = gate(predictions(1).with_columns(weight=heavy), predictions(2), LOG_LOSS,
+    report = gate(predictions(1).with_columns(weight=heavy), answers(), LOG_LOSS,
                   weight="weight")  # fmt: skip
     assert report.verdict is Verdict.INCONCLUSIVE
 
@@ -1072,7 +1131,7 @@ def test_pieces__without_a_row_change_nothing(gate: Gate, metric: str) -> None:
     """Pieces are cut by the key's hash; of few rows, or few that count, some stay empty."""
     rules = {"metrics": {metric: {"max-regression": 0.1}}}
     counted = pl.when(id_ < 12).then(1.0).otherwise(0.0)
-    tables = predictions(1, 200).with_columns(weight=counted), predictions(2, 200)
+    tables = predictions(1, 200).with_columns(weight=counted), answers(2, 200)
     plain = gate(*tables, rules, weight="weight")
     same_results(plain, gate(*tables, rules, weight="weight", parts=16))
 
@@ -1121,7 +1180,7 @@ def test_gate_model_command__bad_input_is_2_with_what_where_and_remedy(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], damage: Damage, what: str
 ) -> None:
     damage(predictions(1)).write_parquet(tmp_path / "candidate.parquet")
-    other = predictions(2)
+    other = answers()
     if what == "only one class":
         other = other.filter(bought == 1)
     other.write_parquet(tmp_path / "baseline.parquet")
