@@ -96,6 +96,14 @@ class Found:
     baseline: float | None
     own: Estimate | None
     harm: Estimate | None
+    higher_is_better: bool
+
+    @property
+    def change(self) -> float | None:
+        """The harm, judged or not; positive is worse."""
+        if self.baseline is None:
+            return None
+        return (self.candidate - self.baseline) * (-1 if self.higher_is_better else 1)
 
 
 def judge_all(
@@ -126,6 +134,7 @@ def judge_all(
         )
         if judged is None:
             continue
+        judged = replace(judged, harm=item.change)
         warned = (
             not overall
             and judged.verdict is Verdict.INCONCLUSIVE
@@ -336,6 +345,7 @@ def _found(
         baseline=solutions[1].value if len(solutions) > 1 else None,
         own=own,
         harm=harm,
+        higher_is_better=question.metric.higher_is_better,
     )
 
 
@@ -391,6 +401,7 @@ def _own_metrics(
                 baseline=baseline,
                 own=own if has_own else None,
                 harm=harm if bound.max_regression is not None else None,
+                higher_is_better=metric.higher_is_better,
             )
 
 

@@ -406,3 +406,15 @@ def test_gate_model__equal_models_rarely_fail_over_many_slices(
         )  # fmt: skip
         failed += any(r.judgement.verdict is Verdict.FAIL for r in report.results if r.slice)
     assert failed <= 8  # 5 % of 60 is 3; three standard deviations more is 8
+
+
+def test_gate_model__change_is_told_where_no_regression_is_judged(
+    judge: Callable[..., GateReport],
+) -> None:
+    rules = {"metrics": {"brier-score": {"max": 0.9}}, "slice-metrics": {}}
+    (result,) = judge(predictions(1), predictions(2), gate=rules).results
+    judged = result.judgement
+    assert judged.baseline is not None
+    assert judged.harm == pytest.approx(judged.candidate - judged.baseline)
+    # The ends are those of what was judged: the candidate's own value.
+    assert judged.lower < judged.candidate < judged.upper

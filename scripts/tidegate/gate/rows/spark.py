@@ -45,7 +45,7 @@ SETTINGS = {
     "spark.sql.execution.arrow.maxRecordsPerBatch": "8",
     # In such portions sums come to the driver: they can be larger than what its JVM holds at once.
     "spark.sql.adaptive.coalescePartitions.parallelismFirst": "false",
-    "spark.sql.adaptive.advisoryPartitionSizeInBytes": "32m",
+    "spark.sql.adaptive.advisoryPartitionSizeInBytes": "8m",
 }
 
 Result = TypeVar("Result")

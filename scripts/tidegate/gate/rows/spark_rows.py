@@ -18,7 +18,7 @@ _TYPES = {"part": pa.int32(), "kind": pa.string(), "number": pa.int32(), "data":
 # What a row can be, besides rows of the side that `kind` names.
 PIECE, TALLY, SUMS, ERROR = "piece", "tally", "sums", "error"
 # About so much in one row, and in one batch: little beside the heap of a JVM.
-BLOB_BYTES = 8 << 20
+BLOB_BYTES = 2 << 20
 
 
 class Row(NamedTuple):
