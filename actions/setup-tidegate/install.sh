@@ -6,14 +6,19 @@ set -euo pipefail
 
 # From the pack's folder, so that no uv settings of the repository under judgement apply.
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
-lock=$(sha256sum requirements/tidegate.txt)
+case "${TIDEGATE_SPARK:-false}" in
+  true) requirements=requirements/spark.txt ;;
+  false) requirements=requirements/tidegate.txt ;;
+  *) echo "setup-tidegate: spark is '$TIDEGATE_SPARK'; write true or false" >&2; exit 2 ;;
+esac
+lock=$(sha256sum "$requirements")
 environment="$RUNNER_TOOL_CACHE/tidegate/${lock:0:16}"
 
 if [ ! -d "$environment" ]; then
   mkdir -p "$RUNNER_TOOL_CACHE/tidegate"
   building=$(mktemp -d "$environment.XXXXXX")
   uv venv --quiet --clear --relocatable --python '>=3.11' "$building"
-  uv pip sync --quiet --python "$building" --require-hashes requirements/tidegate.txt
+  uv pip sync --quiet --python "$building" --require-hashes "$requirements"
   # Another job on this runner may have been faster: then its environment serves.
   mv -T "$building" "$environment" 2>/dev/null || rm -rf "$building"
 fi
@@ -31,4 +36,4 @@ EOF
 chmod +x "$RUNNER_TEMP/tidegate/tidegate"
 
 echo "$RUNNER_TEMP/tidegate" >> "$GITHUB_PATH"
-echo "TIDEGATE_READY=$TIDEGATE_PACK" >> "$GITHUB_ENV"
+echo "TIDEGATE_READY=$TIDEGATE_PACK ${TIDEGATE_SPARK:-false}" >> "$GITHUB_ENV"
