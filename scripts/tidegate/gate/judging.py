@@ -36,6 +36,7 @@ from tidegate.gate.statistics.passes import (
     spread,
     survey,
 )
+from tidegate.gate.statistics.sums import CONFUSION
 from tidegate.verdict import Verdict
 
 OVERALL = 0
@@ -268,7 +269,6 @@ def known_metrics(
     # Scores that are the same on every row are no coincidence, so that nothing need be allowed for.
     graded = config.task == "regression" or evaluation.score is not None or evaluation.scores
     unchanged = has_baseline and tally.differing == 0 and bool(graded)
-    unit = tally.weight_sum / tally.paired
     by_place = {(slicing, name): bound for slicing, name, bound in bounds}
     for number, answer in enumerate(answers):
         question = answer.question
@@ -277,6 +277,7 @@ def known_metrics(
             if isinstance(solutions, str):
                 _no_value(config, design, question, level, solutions, notes)
                 continue
+            unit = surveyed.typical_weight(question.slicing, level)
             yield _found(design, spreads, unit, number, answer, level, solutions, bound, unchanged)
 
 
@@ -334,7 +335,8 @@ def _found(
                 step=max(candidate.step, baseline.step) * unit,
                 bias=sign * (candidate.bias - baseline.bias),
                 rows=rows,
-                counted=candidate.counted,
+                # An answer that is right or wrong in both is counted in their difference, too.
+                counted=question.metric.statistic == CONFUSION,
             )
     return Found(
         name=question.name,

@@ -23,6 +23,7 @@ import yaml
 
 from shop import free_port
 from tidegate import config as configs
+from tidegate import spark_session
 from tidegate.cli import main
 from tidegate.context import Context
 from tidegate.errors import ConfigError, DataError
@@ -387,7 +388,7 @@ def test_spark__executors_without_what_they_need_are_named(
 ) -> None:
     venv.create(tmp_path / "bare")
     monkeypatch.setenv("PYSPARK_PYTHON", str(tmp_path / "bare/bin/python"))
-    with pytest.raises(DataError, match="Spark's executors lack tidegate") as raised:
+    with pytest.raises(DataError, match="Spark's executors lack (tidegate|numpy)") as raised:
         judge("spark", scored(1, n=100), gate={"metrics": {"roc-auc": {"min": 0.6}}})
     assert "PYSPARK_PYTHON" in str(raised.value.remedy)
 
@@ -414,6 +415,20 @@ def test_open_session__without_pyspark_says_what_to_install(
     with pytest.raises(ConfigError) as raised:
         open_session()
     assert "pip install 'tidegate[spark]'" in str(raised.value.remedy)
+
+
+def test_open_session__leads_executors_of_this_machine_to_this_tidegate(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", "before")
+    monkeypatch.setenv("SPARK_REMOTE", "local[2]")
+    monkeypatch.delenv("PYSPARK_PYTHON", raising=False)
+    with spark_session._for_local_executors():
+        here, before = os.environ["PYTHONPATH"].split(os.pathsep)
+        assert (Path(here) / "tidegate/gate/rows/spark_kernels.py").is_file()
+        assert (before, os.environ["PYSPARK_PYTHON"]) == ("before", sys.executable)
+    assert os.environ["PYTHONPATH"] == "before"
+    assert "PYSPARK_PYTHON" not in os.environ
 
 
 def test_open_session__without_java_says_what_it_takes(tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ class Seen:
 class Tally:
     """What was seen while joining; tallies of pieces add up to that of the whole.
 
-    resliced: by slice column, rows that another slice has in the baseline's table; size: the
+    changed: rows whose weight, cluster or slice is another in the baseline's table; size: the
     largest label or answer of a regression; terms: labels and answers of a side as they were
     written, where evaluation.positive-label has to be found in both.
     levels: for each way of slicing a frame (slice columns, rows) of the paired rows; alone_levels:
@@ -48,7 +48,7 @@ class Tally:
     repeated: dict[Side, Seen] = field(default_factory=dict)
     alone: dict[Side, Seen] = field(default_factory=dict)
     relabelled: Seen = Seen()
-    resliced: dict[int, Seen] = field(default_factory=dict)
+    changed: dict[str, Seen] = field(default_factory=dict)
     bad: dict[Side, list[int]] = field(default_factory=dict)
     weightless: int = 0
     differing: int = 0
@@ -74,9 +74,9 @@ class Tally:
             },
             weightless=self.weightless + other.weightless,
             differing=self.differing + other.differing,
-            resliced={
-                part: self.resliced.get(part, Seen()) + other.resliced.get(part, Seen())
-                for part in {**self.resliced, **other.resliced}
+            changed={
+                column: self.changed.get(column, Seen()) + other.changed.get(column, Seen())
+                for column in {**self.changed, **other.changed}
             },
             label_sum=self.label_sum + other.label_sum,
             weight_sum=self.weight_sum + other.weight_sum,
@@ -160,7 +160,7 @@ class Pairing:
         piece = frames["candidate"]
         alone = dict.fromkeys(frames, Seen())
         alone_levels = dict.fromkeys(frames, self._levels(piece.clear()))
-        relabelled, differing, resliced = Seen(), 0, {}
+        relabelled, differing, changed = Seen(), 0, {}
         if "baseline" in frames:
             piece, alone_frames = self._joined(piece, frames["baseline"])
             for side, rest in alone_frames.items():
@@ -174,16 +174,13 @@ class Pairing:
                 if name in piece.columns
             ]
             differing = piece.select(pl.any_horizontal(compared).sum()).item()
-            resliced = {
-                number: self._seen(
-                    piece.filter(
-                        pl.col(f"slice.{number}").ne_missing(pl.col(f"slice.{number}.baseline"))
-                    )
-                )
-                for number in {number for group in self.groups for number in group}
-                if f"slice.{number}.baseline" in piece.columns
+            changed = {
+                name: self._seen(piece.filter(pl.col(name).ne_missing(pl.col(f"{name}.baseline"))))
+                for name in piece.columns
+                if name.startswith(("slice.", "weight", "cluster"))
+                and f"{name}.baseline" in piece.columns
             }
-            piece = piece.drop(f"slice.{number}.baseline" for number in resliced)
+            piece = piece.drop(f"{name}.baseline" for name in changed)
         weightless = 0
         if self.has_weight:
             counted = piece.filter(pl.col("weight") > 0)
@@ -195,7 +192,7 @@ class Pairing:
             paired=piece.height,
             alone=alone,
             relabelled=relabelled,
-            resliced=resliced,
+            changed=changed,
             weightless=weightless,
             differing=differing,
             label_sum=float(piece["label"].sum()) if numbers else 0.0,
@@ -353,15 +350,18 @@ def settle(config: Config, tables: Sequence[Table], pairing: Pairing, tally: Tal
             where=tables[-1].where,
             remedy="score both models on the same evaluation set, labels included",
         )
-    for number, seen in tally.resliced.items():
+    columns = {"weight": evaluation.weight, "cluster": evaluation.cluster}
+    columns |= {f"slice.{n}": part.column for n, part in enumerate(slice_parts(evaluation))}
+    for name, seen in tally.changed.items():
         if seen.rows:
-            column = slice_parts(evaluation)[number].column
+            column = columns[name]
             shown = ", ".join(str(key) for key in seen.examples)
             raise DataError(
                 f"{seen.rows} rows have another value of {column!r} in the baseline's table, such "
                 f"as {shown}",
                 where=tables[-1].where,
-                remedy="score both models on the same evaluation set, slice columns included",
+                remedy="score both models on the same evaluation set: weights, clusters and slices "
+                "are its own, not the model's",
             )
     for side, (labels, answers) in tally.terms.items():
         if not answers & labels:

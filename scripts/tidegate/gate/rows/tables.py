@@ -154,9 +154,10 @@ def scan(files: Sequence[Path]) -> pl.LazyFrame:
 def needed_columns(evaluation: Evaluation, side: Side, schema: Mapping[str, object]) -> list[str]:
     if side == "candidate":
         return evaluation.columns
-    # With its slice columns, slices that stand in the baseline alone can be named.
-    slices = [column for column in evaluation.slice_columns if column in schema]
-    return list(dict.fromkeys([*evaluation.key, evaluation.label, *evaluation.outputs, *slices]))
+    # What it has beside them must be as in the candidate's table.
+    shared = [evaluation.cluster, evaluation.weight, *evaluation.slice_columns]
+    there = [column for column in shared if column is not None and column in schema]
+    return list(dict.fromkeys([*evaluation.key, evaluation.label, *evaluation.outputs, *there]))
 
 
 def canonical(config: Config, table: Table, whole: pl.DataType | None = None) -> list[pl.Expr]:
@@ -190,7 +191,7 @@ def canonical(config: Config, table: Table, whole: pl.DataType | None = None) ->
         columns.append(_answer(config, single, schema, output=True).alias("output"))
     for place in ("weight", "cluster"):
         column = getattr(evaluation, place)
-        if column is not None and table.side == "candidate":
+        if column is not None and column in schema:
             kind = pl.Float64 if place == "weight" else pl.String
             columns.append(pl.col(column).cast(kind).alias(place))
     for number, part in enumerate(slice_parts(evaluation)):

@@ -40,7 +40,8 @@ class Estimate:
     @property
     def is_flat(self) -> bool:
         """Whether all clusters agree, so that nothing is seen of how they might differ."""
-        return math.sqrt(self.second) <= 1e-9 * abs(self.value) or self.second == 0
+        size = max(abs(self.value), self.step if math.isfinite(self.step) else 0.0)
+        return math.sqrt(self.second) <= 1e-9 * size
 
     @property
     def middle(self) -> float:

@@ -74,7 +74,7 @@ def _mean(sums: Bins) -> Solution:
 
 def _mean_of_probabilities(sums: Bins) -> Solution:
     """A mean in which a wrong answer costs about 1: a nat, or the square of a probability."""
-    return replace(_mean(sums), step=1 / sums.weight)
+    return replace(_mean(sums), step=1 / sums.weight, counted=True)
 
 
 def _root_mean(sums: Bins) -> Solution:
@@ -216,7 +216,9 @@ def _calibration_error(sums: Bins) -> Solution:
     value = float(np.abs(gaps).sum()) / sums.weight
     bias = float((errors * _folded_mean(np.abs(gaps) / errors) - np.abs(gaps)).sum()) / sums.weight
     gradient = np.column_stack((slope, np.zeros_like(slope)))
-    return Solution(value, gradient, -value / sums.weight, step=1 / sums.weight, bias=bias)
+    return Solution(
+        value, gradient, -value / sums.weight, step=1 / sums.weight, bias=bias, counted=True
+    )
 
 
 def _folded_mean(mean: Floats) -> Floats:

@@ -8,7 +8,7 @@ squares, or the sums of each cluster. Both give sums that merge, in any order.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass, field
@@ -186,17 +186,24 @@ class Piece:
 class Survey:
     """Sums of every statistic, by model and slicing.
 
-    weights: total weight of each level, one array a slicing; dense: (level, bin, term).
+    weights, squared_weights: of the rows of each level, one array a slicing; dense: (level, bin,
+    term).
     """
 
     weights: list[Floats]
+    squared_weights: list[Floats]
     dense: dict[tuple[int, Statistic, int], Floats] = field(default_factory=dict)
     histograms: dict[Place, Histogram] = field(default_factory=dict)
 
     def merge(self, *others: Survey) -> Survey:
         every = (self, *others)
+
+        def total(parts: Iterable[list[Floats]]) -> list[Floats]:
+            return [np.sum(sums, axis=0) for sums in zip(*parts, strict=True)]
+
         return Survey(
-            [np.sum(sums, axis=0) for sums in zip(*(part.weights for part in every), strict=True)],
+            total(part.weights for part in every),
+            total(part.squared_weights for part in every),
             {place: np.sum([part.dense[place] for part in every], axis=0) for place in self.dense},
             {
                 place: first.merge(*(other.histograms[place] for other in others))
@@ -213,6 +220,10 @@ class Survey:
     def is_coarse(self) -> bool:
         return any(whole.is_coarse for whole in self.histograms.values())
 
+    def typical_weight(self, slicing: int, level: int) -> float:
+        """That of a row, as often as it weighs: few heavy rows are few."""
+        return float(self.squared_weights[slicing][level] / self.weights[slicing][level])
+
     def bins(self, design: Design, model: int, question: Question, level: int) -> Bins:
         """The sums that a metric is solved from."""
         statistic, slicing = question.metric.statistic, question.slicing
@@ -227,11 +238,15 @@ class Survey:
 def survey(piece: Piece, bits: Mapping[Place, int] | None = None) -> Survey:
     """The first pass over a piece. bits: of the histograms of other pieces, where there are any."""
     design = piece.design
-    weights = [
-        np.bincount(levels, weights=piece.weight, minlength=slicing.count + 1).astype(np.float64)
-        for slicing, levels in zip(design.slicings, piece.levels, strict=True)
-    ]
-    found = Survey(weights)
+    squared = None if piece.weight is None else piece.weight**2
+    weights, squares = (
+        [
+            np.bincount(levels, weights=weight, minlength=slicing.count + 1).astype(np.float64)
+            for slicing, levels in zip(design.slicings, piece.levels, strict=True)
+        ]
+        for weight in (piece.weight, squared)
+    )
+    found = Survey(weights, squares)
 
     def add_up(model: int, statistic: Statistic) -> None:
         if isinstance(statistic, ByValue):
