@@ -388,7 +388,7 @@ def test_spark__executors_without_what_they_need_are_named(
 ) -> None:
     venv.create(tmp_path / "bare")
     monkeypatch.setenv("PYSPARK_PYTHON", str(tmp_path / "bare/bin/python"))
-    with pytest.raises(DataError, match="Spark's executors lack (tidegate|numpy)") as raised:
+    with pytest.raises(DataError, match=r"executors lack (tidegate|numpy)") as raised:
         judge("spark", scored(1, n=100), gate={"metrics": {"roc-auc": {"min": 0.6}}})
     assert "PYSPARK_PYTHON" in str(raised.value.remedy)
 
