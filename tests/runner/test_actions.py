@@ -65,6 +65,7 @@ CONFIG = """
 service: orders
 evaluation: {predictions: candidate.parquet, key: id, label: bought, score: score}
 gate:
+  allow-same-version: true
   metrics:
     roc-auc: {min: 0.6, max-regression: 0.02}
 """
