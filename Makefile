@@ -25,7 +25,7 @@ demo: setup ## run the whole road on real flights: pull request, production, rol
 	@PYTHONPATH=scripts $(BIN)/python -m demo
 
 test: setup lint $(SPARK)/.ready ## run every linter and every test
-	@$(BIN)/pytest -n 2 --dist loadgroup
+	@$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 	@$(SPARK)/bin/pytest tests/unit/gate/test_spark.py
 
 lint: setup ## linters, type checker, GitHub's schemas, zizmor
@@ -43,8 +43,8 @@ tables: setup ## write the tables of README and docs anew from what they describ
 examples: setup ## render the examples anew from the template
 	@$(BIN)/python scripts/render_example.py
 
-benchmark: setup ## figures beside their targets
-	@$(BIN)/python tests/benchmarks/start.py
+benchmark: setup ## figures beside their targets; some of them: ONLY="start gate-speed"
+	@PYTHONPATH=tests $(BIN)/python -m benchmarks $(ONLY)
 
 setup: $(VENV)/.ready ## fetch uv and the locked tools into .venv
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+import polars.selectors as cs
 from numpy.random import Generator
 from numpy.typing import NDArray
 
@@ -109,8 +110,9 @@ class Passes:
     ) -> Passes:
         """parts: into how many pieces the rows are dealt, one after the other."""
         frame, tally = join(config, candidate, baseline)
-        levels = [level.sort(level.columns[:-1], nulls_last=True) for level in tally.levels]
-        slicings = [Slicing(pl.DataFrame({"rows": [tally.paired]})), *map(Slicing, levels)]
+        levels = [level.sort(cs.starts_with("slice."), nulls_last=True) for level in tally.levels]
+        whole = pl.DataFrame({"rows": [tally.paired], "label_sum": [tally.label_sum]})
+        slicings = [Slicing(whole), *map(Slicing, levels)]
         bounds: list[tuple[int, str, Bound]] = [
             (number, name, bound)
             for number in range(len(slicings))
@@ -129,8 +131,8 @@ class Passes:
         for answer in self.answers:
             slicing = self.design.slicings[answer.question.slicing]
             for level, solutions in enumerate(answer.solutions):
-                row = slicing.levels.row(level, named=True)
-                row.pop("rows")
+                values = slicing.levels.row(level, named=True)
+                row = {name: values[name] for name in slicing.columns}
                 yield answer.question.name, row, solutions
 
     def overall(self, name: str, model: int = 0) -> Solution:
@@ -164,18 +166,20 @@ def logistic(values: Floats) -> Floats:
     return odds
 
 
-def binary(share: float, noise: float = 0.8, damage: float = 0.0) -> Draw:
+@dataclass(frozen=True)
+class Binary:
     """Two noisy views of one signal, the candidate's noisier by `damage`."""
-    shift = float(np.log(share / (1 - share)))
 
-    def draw(n: int, rng: Generator) -> Pair:
-        signal = shift + rng.normal(size=n)
+    share: float
+    noise: float = 0.8
+    damage: float = 0.0
+
+    def __call__(self, n: int, rng: Generator) -> Pair:
+        signal = float(np.log(self.share / (1 - self.share))) + rng.normal(size=n)
         rows = pl.DataFrame({"id": np.arange(n), "label": rng.random(n) < logistic(signal)})
-        candidate = logistic(signal + (noise + damage) * rng.normal(size=n))
-        baseline = logistic(signal + noise * rng.normal(size=n))
+        candidate = logistic(signal + (self.noise + self.damage) * rng.normal(size=n))
+        baseline = logistic(signal + self.noise * rng.normal(size=n))
         return rows.with_columns(score=candidate), rows.with_columns(score=baseline)
-
-    return draw
 
 
 def multiclass(n: int, rng: Generator) -> Pair:
@@ -204,7 +208,7 @@ def regression(n: int, rng: Generator) -> Pair:
 
 
 DRAWS: Mapping[str, Draw] = {
-    "binary": binary(0.3),
+    "binary": Binary(0.3),
     "multiclass": multiclass,
     "regression": regression,
 }

@@ -1,7 +1,4 @@
-"""How long things take to begin: figure, target, ratio. `make benchmark` runs it.
-
-Medians over several runs on this machine, each command a process of its own.
-"""
+"""How long things take to begin: medians of processes of their own."""
 
 from __future__ import annotations
 
@@ -10,9 +7,11 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
+
+from benchmarks.table import Line
 
 ROOT = Path(__file__).resolve().parents[2]
 REPEATS = 7
@@ -28,9 +27,10 @@ def seconds(command: list[str], environ: Mapping[str, str]) -> float:
     return statistics.median(taken)
 
 
-def main() -> None:
+def lines() -> Iterator[Line]:
+    """How long things take to begin."""
     tidegate = str(Path(sys.executable).parent / "tidegate")
-    rows = [("tidegate --help", seconds([tidegate, "--help"], os.environ), 0.1)]
+    yield _line("tidegate --help", seconds([tidegate, "--help"], os.environ), 0.1)
     with TemporaryDirectory() as folder:
         environ = {
             **os.environ,
@@ -43,11 +43,9 @@ def main() -> None:
         install = str(ROOT / "actions/setup-tidegate/install.sh")
         subprocess.run([install], env=environ, check=True)  # what a cache brings, not measured
         start = ["bash", "-c", f'{install} && "$RUNNER_TEMP/tidegate/tidegate" --version']
-        rows.append(("an action until its first line, tool cached", seconds(start, environ), 3.0))
-    print(f"{'figure':<46} {'seen':>9} {'target':>9} {'ratio':>7}")
-    for name, seen, target in rows:
-        print(f"{name:<46} {seen:>7.3f} s {target:>7.3f} s {seen / target:>7.2f}")
+        yield _line("an action until its first line, tool cached", seconds(start, environ), 3.0)
 
 
-if __name__ == "__main__":
-    main()
+def _line(figure: str, seen: float, target: float) -> Line:
+    ratio = f"{seen:.3f} s, ratio {seen / target:.2f}"
+    return Line(figure, f"≤ {target:g} s", ratio, seen <= target)

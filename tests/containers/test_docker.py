@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 pytestmark = [
     pytest.mark.docker,
-    pytest.mark.xdist_group("docker"),
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # MLflow's own
 ]
 

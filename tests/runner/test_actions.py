@@ -13,8 +13,6 @@ import pytest
 from local_github.act import LocalRunner, Run
 from local_github.api import LocalGitHub
 
-pytestmark = pytest.mark.xdist_group("runner")
-
 REPOSITORY = "acme/orders"
 WORKFLOW = """
 name: checks

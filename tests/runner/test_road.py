@@ -19,7 +19,6 @@ from tidegate.gate import record as records
 
 pytestmark = [
     pytest.mark.road,
-    pytest.mark.xdist_group("road"),
     # Docker's client leaves its socket open when no engine answers.
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]

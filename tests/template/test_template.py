@@ -101,7 +101,6 @@ def test_example__is_the_template_rendered_with_its_own_files(tmp_path: Path, na
     assert files(example) == files(fresh)
 
 
-@pytest.mark.xdist_group("template")
 def test_template__service_passes_its_own_tests_linters_and_pipeline(tmp_path: Path) -> None:
     service = render(tmp_path, {})
     inherited = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}

@@ -297,6 +297,8 @@ class Bound(_Section):
                              "max-regression")  # fmt: skip
         if not all(isfinite(bound) for bound in self.held_to):
             raise ValueError("a bound must be a finite number")
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise ValueError(f"min {self.min:g} is above max {self.max:g}: no value is within")
         if self.function is not None and self.higher_is_better is None:
             raise ValueError("say higher-is-better: true or false beside function")
         if self.function is None and self.higher_is_better is not None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+import polars.selectors as cs
 
 from tidegate.config import Bound, Config, Evaluation, Gate, place_of
 from tidegate.errors import DataError
@@ -180,7 +181,6 @@ def make_design(
         task=config.task,
         threshold=evaluation.threshold if evaluation.score is not None else None,
         quantile=evaluation.quantile,
-        centre=tally.label_sum / tally.paired,
         classes=classes,
         clusters=None if tally.clusters is None else tuple(sorted(tally.clusters)),
         clustered=evaluation.cluster is not None,
@@ -202,13 +202,13 @@ def slicings_of(
     evaluation: Evaluation, gate: Gate, tally: Tally, notes: list[str]
 ) -> list[Slicing]:
     """Overall, then each way of slicing with the levels that are large enough."""
-    slicings = [Slicing(pl.DataFrame({"rows": [tally.paired]}))]
+    whole = pl.DataFrame({"rows": [tally.paired], "label_sum": [tally.label_sum]})
+    slicings = [Slicing(whole)]
     if not gate.slice_metrics:
         return slicings
     small = []
     for levels in tally.levels:
-        columns = levels.columns[:-1]
-        ordered = levels.sort(columns, nulls_last=True)
+        ordered = levels.sort(cs.starts_with("slice."), nulls_last=True)
         slicing = Slicing(ordered.filter(pl.col("rows") >= gate.min_slice_rows))
         slicings.append(slicing)
         rest = Slicing(ordered.filter(pl.col("rows") < gate.min_slice_rows))
@@ -454,7 +454,7 @@ def _slice(
     evaluation: Evaluation, slicing: Slicing, number: int, level: int
 ) -> dict[str, str | None]:
     """{column: value} of a level."""
-    values = slicing.levels.row(level)[:-1]
+    values = slicing.levels.select(slicing.columns).row(level)
     parts = evaluation.slices[number - 1]
     return {part.column: value for part, value in zip(parts, values, strict=True)}
 

@@ -962,6 +962,7 @@ def test_margin__of_zero_still_asks_for_evidence(
         ("{slice-metrics: {roc-auc: {min: 0.5}}}", "gate.metrics is missing"),
         ("{metrics: {roc-auc: {}}}", "a metric without a bound decides nothing"),
         ("{metrics: {roc-auc: {min: null}}}", "a metric without a bound decides nothing"),
+        ("{metrics: {roc-auc: {min: 0.9, max: 0.8}}}", "min 0.9 is above max 0.8"),
         ("{metrics: {roc-auc: null}}", "gate.metrics.roc-auc"),
         ("{metrics: {roc-auc: {min: 0.5}}, slice-metrics: {roc-auc: {}}}",
          "gate.slice-metrics.roc-auc: a metric without a bound"),

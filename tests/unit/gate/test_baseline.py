@@ -35,7 +35,6 @@ from tidegate.verdict import Verdict
 pytestmark = [
     # MLflow's own use of SQLAlchemy, the first time that it opens a database.
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
-    pytest.mark.xdist_group("baseline"),  # importing MLflow, and its migrations, take seconds
 ]
 
 CONFIG: dict[str, Any] = {

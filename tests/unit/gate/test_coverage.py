@@ -16,7 +16,7 @@ import polars as pl
 import pytest
 from numpy.random import Generator
 
-from evaluation_sets import DRAWS, Pair, binary, judged, logistic, make_config
+from evaluation_sets import DRAWS, Binary, Pair, judged, logistic, make_config
 from tidegate import config
 from tidegate.config import Config
 from tidegate.gate.judging import Result
@@ -66,7 +66,7 @@ def test_ends__rare_positives_raise_few_false_alarms() -> None:
     repetitions = 150
     alarms: Counter[str] = Counter()
     for _ in range(repetitions):
-        for name, result in by_metric(judged(settings, *binary(0.02)(1_000, rng))).items():
+        for name, result in by_metric(judged(settings, *Binary(0.02)(1_000, rng))).items():
             alarms[name] += interval(result.harm)[0] > 0
     assert set(alarms) == set(config.METRICS["binary"])
     for name, count in alarms.items():
@@ -80,7 +80,7 @@ def test_ends__weights_are_allowed_for() -> None:
     repetitions, n = 150, 1_000
     missed: Counter[str] = Counter()
     for _ in range(repetitions):
-        candidate, baseline = binary(0.3)(n, rng)
+        candidate, baseline = Binary(0.3)(n, rng)
         candidate = candidate.with_columns(weight=np.where(rng.random(n) < 0.1, 10.0, 1.0))
         for name, result in by_metric(judged(settings, candidate, baseline)).items():
             lower, upper = interval(result.harm)
@@ -169,7 +169,7 @@ def settings_for(margins: dict[str, float], **changes: Any) -> Config:
     return make_config("binary", metrics, **changes)
 
 
-WORSE = binary(0.3, damage=0.4)
+WORSE = Binary(0.3, damage=0.4)
 
 
 def true_harm(rng: Generator) -> dict[str, float]:

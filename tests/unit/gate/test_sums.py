@@ -12,7 +12,7 @@ import sklearn.metrics as sk
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from evaluation_sets import ANYTHING, DRAWS, Passes, binary, make_config
+from evaluation_sets import ANYTHING, DRAWS, Binary, Passes, make_config
 from tidegate.gate.statistics import sums
 from tidegate.gate.statistics.sums import (
     ABSOLUTE_ERRORS,
@@ -207,7 +207,7 @@ def test_metrics__true_value_is_within_the_slack_of_a_coarse_one(
     monkeypatch.setattr(sums, "MAX_ENTRIES", entries)
     rng = np.random.default_rng(seed)
     task = "regression" if metric.startswith("median") else "binary"
-    draw = DRAWS[task] if task == "regression" else binary(rng.uniform(0.02, 0.6), noise=3.0)
+    draw = DRAWS[task] if task == "regression" else Binary(rng.uniform(0.02, 0.6), noise=3.0)
     table = draw(600, rng)[0]
     if task == "binary":  # both classes, whatever was drawn
         table = table.with_columns(label=(pl.col("label") | (pl.col("id") == 0)))
@@ -221,7 +221,7 @@ def test_metrics__true_value_is_within_the_slack_of_a_coarse_one(
 
 def test_metrics__slack_shrinks_as_entries_grow(monkeypatch: pytest.MonkeyPatch) -> None:
     """Twice the bins, half as many rows share one: each pair counts half as often as a tie."""
-    table = binary(0.3)(60_000, np.random.default_rng(0))[0]
+    table = Binary(0.3)(60_000, np.random.default_rng(0))[0]
     for metric in ("roc-auc", "pr-auc"):
         slacks = []
         for entries in (1 << 10, 1 << 12, 1 << 14):

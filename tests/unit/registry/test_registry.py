@@ -17,7 +17,6 @@ from tidegate.registry import MODEL_ARTIFACT, PREDICTIONS_ARTIFACT, Registry
 from tidegate.release.ledger import Event, Ledger
 
 pytestmark = [
-    pytest.mark.xdist_group("registry"),
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # of MLflow's own dependencies
 ]
 STARTUP_SECONDS = 90

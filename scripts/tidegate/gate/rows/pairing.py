@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import reduce
 
 import polars as pl
+import polars.selectors as cs
 
 from tidegate.config import Config, Evaluation
 from tidegate.errors import DataError
@@ -39,9 +40,9 @@ class Tally:
     changed: rows whose weight, cluster or slice is another in the baseline's table; size: the
     largest label or answer of a regression; terms: labels and answers of a side as they were
     written, where evaluation.positive-label has to be found in both.
-    levels: for each way of slicing a frame (slice columns, rows) of the paired rows; alone_levels:
-    the same for the rows of each side that have no partner. clusters: None when there are more
-    than MAX_CLUSTERS. bad: for each side the count of each of its checks.
+    levels: for each way of slicing a frame (slice columns, rows, label_sum) of the paired rows;
+    alone_levels: the same for the rows of each side that have no partner. clusters: None when there
+    are more than MAX_CLUSTERS. bad: for each side the count of each of its checks.
     """
 
     paired: int = 0
@@ -252,8 +253,11 @@ class Pairing:
     def _levels(self, frame: pl.DataFrame) -> tuple[pl.DataFrame, ...]:
         if frame.is_empty():
             return tuple(_no_levels(group) for group in self.groups)
+        label = pl.lit(0.0) if self.task == "multiclass" else pl.col("label").sum()
         return tuple(
-            frame.group_by(_slice_names(group)).agg(pl.len().cast(pl.Int64).alias("rows"))
+            frame.group_by(_slice_names(group)).agg(
+                pl.len().cast(pl.Int64).alias("rows"), label.alias("label_sum")
+            )
             if all(name in frame.columns for name in _slice_names(group))
             else _no_levels(group)
             for group in self.groups
@@ -430,8 +434,9 @@ def _lone_slices(evaluation: Evaluation, side: Side, tally: Tally) -> list[str]:
     for columns, both, lone in zip(
         evaluation.slices, tally.levels, tally.alone_levels[side], strict=True
     ):
-        keys = [name for name in lone.columns if name != "rows"]
-        for row in lone.join(both, on=keys, how="anti", nulls_equal=True).sort(keys).rows():
+        keys = [name for name in lone.columns if name.startswith("slice.")]
+        only = lone.join(both, on=keys, how="anti", nulls_equal=True).sort(keys)
+        for row in only.select(*keys, "rows").rows():
             shown = ", ".join(
                 f"{part.column}={value}" for part, value in zip(columns, row, strict=False)
             )
@@ -471,14 +476,17 @@ def _slice_names(group: tuple[int, ...]) -> list[str]:
 
 
 def _no_levels(group: tuple[int, ...]) -> pl.DataFrame:
-    return pl.DataFrame(schema={**dict.fromkeys(_slice_names(group), pl.String), "rows": pl.Int64})
+    slices = dict.fromkeys(_slice_names(group), pl.String)
+    return pl.DataFrame(schema={**slices, "rows": pl.Int64, "label_sum": pl.Float64})
 
 
 def _levels_added(
     one: tuple[pl.DataFrame, ...], two: tuple[pl.DataFrame, ...]
 ) -> tuple[pl.DataFrame, ...]:
     return tuple(
-        pl.concat([first, second]).group_by(first.columns[:-1]).agg(pl.col("rows").sum())
+        pl.concat([first, second])
+        .group_by(cs.starts_with("slice."))
+        .agg(pl.col("rows", "label_sum").sum())
         for first, second in zip(one, two, strict=True)
     )
 

@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 
 import numpy as np
@@ -40,26 +40,32 @@ Place = tuple[int, Statistic]  # model and statistic
 
 @dataclass(frozen=True)
 class Slicing:
-    """One way of slicing: names of the slice columns (none: overall) and the levels judged.
+    """One way of slicing, and the levels judged.
 
-    levels: frame of the slice columns and `rows`, the rows of each.
+    levels: frame of the slice columns (slice.N; none: overall), `rows`, the rows of each, and
+    `label_sum`, the sum of their labels (0 where labels are classes).
     """
 
     levels: pl.DataFrame
 
     @property
     def columns(self) -> list[str]:
-        return self.levels.columns[:-1]
+        return [name for name in self.levels.columns if name.startswith("slice.")]
 
     @property
     def count(self) -> int:
         return self.levels.height
 
+    @cached_property
+    def centres(self) -> Floats:
+        """The mean label of each level, and a 0 for rows in none."""
+        return np.append((self.levels["label_sum"] / self.levels["rows"]).to_numpy(), 0.0)
+
     def of(self, piece: pl.DataFrame) -> Ints:
         """Number of each row's level; `count` for a row whose level is not judged."""
         if not self.columns:
             return np.zeros(piece.height, dtype=np.int64)
-        numbered = self.levels.drop("rows").with_row_index("number")
+        numbered = self.levels.select(self.columns).with_row_index("number")
         found = piece.select(self.columns).join(
             numbered, on=self.columns, how="left", nulls_equal=True, maintain_order="left"
         )
@@ -88,7 +94,6 @@ class Design:
     task: str
     threshold: float | None  # of a score, for metrics of classes
     quantile: float
-    centre: float
     classes: tuple[str, ...]
     clusters: tuple[str, ...] | None  # None: more than can be kept apart
     clustered: bool
@@ -150,8 +155,14 @@ class Piece:
             weight=self.weight,
             classes=max(2, len(design.classes)),
             quantile=design.quantile,
-            centre=design.centre,
         )
+
+    def rows(self, model: int, statistic: Statistic, slicing: int) -> Rows:
+        """One model's answers; labels around the mean of their slice, where that is asked."""
+        rows = self.models[model]
+        if not statistic.is_centred:
+            return rows
+        return replace(rows, centre=self.design.slicings[slicing].centres[self.levels[slicing]])
 
     @cached_property
     def cluster(self) -> Ints:
@@ -232,7 +243,8 @@ class Survey:
         if isinstance(statistic, ByValue):
             whole = self.histograms[model, statistic]
             return whole.level(design.first_level(slicing) + level, weight, rows)
-        return Bins(self.dense[model, statistic, slicing][level], weight, rows)
+        centre = float(design.slicings[slicing].centres[level])
+        return Bins(self.dense[model, statistic, slicing][level], weight, rows, centre=centre)
 
 
 def survey(piece: Piece, bits: Mapping[Place, int] | None = None) -> Survey:
@@ -256,7 +268,7 @@ def survey(piece: Piece, bits: Mapping[Place, int] | None = None) -> Survey:
         for slicing in design.needs[statistic]:
             found.dense[model, statistic, slicing] = dense(
                 statistic,
-                piece.models[model],
+                piece.rows(model, statistic, slicing),
                 piece.levels[slicing],
                 design.slicings[slicing].count + 1,
             )
@@ -422,9 +434,10 @@ def _influence(
 
     places: where the derivatives of a row stand, kept for the metrics that share a statistic.
     """
-    question, rows = gradient.question, piece.models[model]
+    question = gradient.question
     levels = piece.levels[question.slicing]
     statistic, values = question.metric.statistic, gradient.values[model]
+    rows = piece.rows(model, statistic, question.slicing)
     where = (model, statistic, question.slicing)
     if isinstance(statistic, ByValue):
         if where not in places:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +33,7 @@ class Rows:
 
     label: 0 and 1, the number of the class, or a value; output: score or predicted value;
     answer: number of the predicted class; truth: probability given to the true class (multiclass);
-    weight: None when all rows count 1.
+    weight: None when all rows count 1; centre: what labels are summed from.
     """
 
     label: Floats
@@ -42,7 +43,7 @@ class Rows:
     weight: Floats | None = None
     classes: int = 2
     quantile: float = 0.5
-    centre: float = 0.0
+    centre: Floats | float = 0.0
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class Bins:
     """The sums of one statistic over the rows of one slice: values (bins, terms).
 
     points: value of each bin, where bins are values; coarse: whether several values share a bin,
-    then within relative_width of one another.
+    then within relative_width of one another; centre: the mean label, near which labels are summed.
     """
 
     values: Floats
@@ -59,6 +60,7 @@ class Bins:
     points: Floats | None = None
     coarse: bool = False
     relative_width: float = 0.0
+    centre: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,10 @@ class Terms:
     """Sums of terms of a row, without bins."""
 
     names: tuple[str, ...]
+
+    @property
+    def is_centred(self) -> bool:
+        return "label" in self.names
 
     def bins(self, rows: Rows) -> Ints | None:
         return None
@@ -80,6 +86,8 @@ class Terms:
 @dataclass(frozen=True)
 class Confusion:
     """Rows by label and predicted class."""
+
+    is_centred: ClassVar[bool] = False
 
     def bins(self, rows: Rows) -> Ints | None:
         assert rows.answer is not None  # noqa: S101 - classes are there where they are judged
@@ -96,6 +104,8 @@ class Confusion:
 class Calibration:
     """Label less score, and its square, in bins of equal width over 0 to 1."""
 
+    is_centred: ClassVar[bool] = False
+
     def bins(self, rows: Rows) -> Ints | None:
         return np.minimum((rows.output * CALIBRATION_BINS).astype(np.int64), CALIBRATION_BINS - 1)
 
@@ -111,6 +121,7 @@ class Calibration:
 class Scores:
     """Rows by score and class, [negative, positive]."""
 
+    is_centred: ClassVar[bool] = False
     classes: int = 2
 
     def codes(self, rows: Rows) -> Ints:
@@ -138,6 +149,7 @@ class Scores:
 class AbsoluteErrors:
     """Rows by the size of their error."""
 
+    is_centred: ClassVar[bool] = False
     classes: int = 1
 
     def codes(self, rows: Rows) -> Ints:
@@ -368,7 +380,7 @@ _TERMS: Mapping[str, Callable[[Rows], Floats]] = {
     "relative-error": _relative_error,
     "pinball-loss": _pinball_loss,
     "log-loss": _log_loss,
-    # Around a centre near their mean, so that the sum of squares does not drown the variance.
+    # Around the mean of their slice, so that the sum of squares does not drown the variance.
     "label": lambda rows: rows.label - rows.centre,
     "label-squared": lambda rows: (rows.label - rows.centre) ** 2,
 }
