@@ -14,23 +14,15 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from tidegate.config import METRICS, Bound, Config
-from tidegate.gate.judging import Result, judge_all, make_design
+from tidegate.gate.estimating import make_design
+from tidegate.gate.judging import Result, judge_all
 from tidegate.gate.rows.pairing import Pairing, Tally
 from tidegate.gate.rows.pieces import InMemory
 from tidegate.gate.rows.tables import Side, Table
+from tidegate.gate.statistics.design import Design, Slicing
 from tidegate.gate.statistics.metrics import Solution
-from tidegate.gate.statistics.passes import (
-    Answer,
-    Design,
-    Piece,
-    Slicing,
-    Spread,
-    Survey,
-    gradients,
-    solve,
-    spread,
-    survey,
-)
+from tidegate.gate.statistics.passes import Answer, Spread, Survey, gradients, solve, spread, survey
+from tidegate.gate.statistics.piece import Piece
 
 Floats = NDArray[np.float64]
 Pair = tuple[pl.DataFrame, pl.DataFrame]  # the candidate's table and the baseline's

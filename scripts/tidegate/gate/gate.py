@@ -19,8 +19,9 @@ from tidegate.gate.baseline import Baseline, resolve_baseline
 from tidegate.gate.budgets import BudgetResult, folder_megabytes, judge_budgets, read_measurements
 from tidegate.gate.judging import Result, judge_all
 from tidegate.gate.rows.evaluation_digest import evaluation_digest
-from tidegate.gate.rows.pairing import Pairing, Tally, settle
+from tidegate.gate.rows.pairing import Pairing, Tally
 from tidegate.gate.rows.pieces import Pieces, join_tables
+from tidegate.gate.rows.settling import settle
 from tidegate.gate.rows.tables import open_table
 from tidegate.registry import Registry
 from tidegate.verdict import Verdict, worst

@@ -10,11 +10,14 @@ from tempfile import TemporaryDirectory
 
 from tidegate.config import Bound, Config
 from tidegate.gate.baseline import logged_table
-from tidegate.gate.judging import OVERALL, confidences, known_metrics, slicings_of
+from tidegate.gate.estimating import known_metrics
+from tidegate.gate.judging import confidences
 from tidegate.gate.rows.evaluation_digest import evaluation_digest
-from tidegate.gate.rows.pairing import Pairing, settle
+from tidegate.gate.rows.pairing import Pairing
 from tidegate.gate.rows.pieces import join_tables
+from tidegate.gate.rows.settling import settle
 from tidegate.gate.rows.tables import Table, open_table
+from tidegate.gate.slicing import OVERALL, slicings_of
 from tidegate.gate.statistics.comparison import growth_for_equals
 from tidegate.registry import Registry
 

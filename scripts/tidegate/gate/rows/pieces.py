@@ -11,7 +11,8 @@ import polars as pl
 
 from tidegate.gate.rows.pairing import Pairing, Tally, add_up
 from tidegate.gate.rows.tables import Side, Table
-from tidegate.gate.statistics.passes import Design, Piece
+from tidegate.gate.statistics.design import Design
+from tidegate.gate.statistics.piece import Piece
 
 # So many rows are joined and judged at once; it bounds the memory, not the size of the tables.
 PIECE_ROWS = 250_000

@@ -28,7 +28,8 @@ from tidegate.gate.rows.spark_rows import (
     sums_of,
 )
 from tidegate.gate.rows.tables import Table, scan
-from tidegate.gate.statistics.passes import Design, Piece
+from tidegate.gate.statistics.design import Design
+from tidegate.gate.statistics.piece import Piece
 from tidegate.spark_session import is_remote, open_session, working
 
 if TYPE_CHECKING:

@@ -32,7 +32,8 @@ from tidegate.gate.rows.spark_rows import (
     unpacked,
 )
 from tidegate.gate.rows.tables import Side, Table
-from tidegate.gate.statistics.passes import Design, Piece
+from tidegate.gate.statistics.design import Design
+from tidegate.gate.statistics.piece import Piece
 
 VERSIONS = {"tidegate": __version__, "polars": pl.__version__}
 _PART = "__part"

@@ -257,10 +257,10 @@ def _pr_auc(sums: Bins, prior_rows: float = 2.0) -> Solution:
     AP = mean over positives i of TP(s_i) / P(s_i), where TP and P are the weights of positives and
     of all rows that score at least s_i. A row has its own term, and its part in the TP and P of
     every positive that scores no higher.
-    prior_rows: in the derivatives, not in the value, each precision is taken as if so many more
-    rows, of average precision, stood above. The precision among the first rows of a ranking is
-    mostly chance, and without them the spread of the value is overstated where positives are rare:
-    its 95 % interval then covers 99 %. With 0 the derivatives are those of the value.
+    prior_rows: in the derivatives, not in the value, each precision is taken as if prior_rows times
+    (1 - AP) more rows, of average precision, stood above. The precision among the first rows of a
+    poor ranking is mostly chance, and without them the spread is overstated where positives are
+    rare: the 95 % interval of the harm then covers 99 %. With 0 they are the value's derivatives.
     """
     _, total_positive = _both_classes(sums)
     negative, positive = sums.values[::-1].T  # highest score first
@@ -268,7 +268,7 @@ def _pr_auc(sums: Bins, prior_rows: float = 2.0) -> Solution:
     answered = np.cumsum(positive + negative)
     precision = true_positive / answered
     value = float((positive * precision).sum()) / total_positive
-    prior = prior_rows * sums.weight / sums.rows
+    prior = prior_rows * (1 - value) * sums.weight / sums.rows
     steady = (true_positive + prior * value) / (answered + prior)
     # Lowest score first, from here on.
     adds_positive = np.cumsum((positive / (answered + prior))[::-1])

@@ -11,186 +11,26 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
-from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
+from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
-import polars as pl
 
-from tidegate.gate.rows.pairing import MAX_CLUSTERS, bucket_of
-from tidegate.gate.statistics.metrics import Metric, Solution, Undefined
+from tidegate.gate.statistics.design import Design, Question
+from tidegate.gate.statistics.metrics import Solution, Undefined
+from tidegate.gate.statistics.piece import Piece, Place
 from tidegate.gate.statistics.sums import (
     Bins,
     ByValue,
     Floats,
     Histogram,
     Ints,
-    Rows,
     Statistic,
     dense,
-    histogram,
     weighted,
 )
 
-# Sums of clusters by slice are kept within this many numbers; beyond, clusters share buckets.
-_MAX_CLUSTER_SUMS = 1 << 24
 CANDIDATE, BASELINE = 0, 1
-Place = tuple[int, Statistic]  # model and statistic
-
-
-@dataclass(frozen=True)
-class Slicing:
-    """One way of slicing, and the levels judged.
-
-    levels: frame of the slice columns (slice.N; none: overall), `rows`, the rows of each, and
-    `label_sum`, the sum of their labels (0 where labels are classes).
-    """
-
-    levels: pl.DataFrame
-
-    @property
-    def columns(self) -> list[str]:
-        return [name for name in self.levels.columns if name.startswith("slice.")]
-
-    @property
-    def count(self) -> int:
-        return self.levels.height
-
-    @cached_property
-    def centres(self) -> Floats:
-        """The mean label of each level, and a 0 for rows in none."""
-        return np.append((self.levels["label_sum"] / self.levels["rows"]).to_numpy(), 0.0)
-
-    def of(self, piece: pl.DataFrame) -> Ints:
-        """Number of each row's level; `count` for a row whose level is not judged."""
-        if not self.columns:
-            return np.zeros(piece.height, dtype=np.int64)
-        numbered = self.levels.select(self.columns).with_row_index("number")
-        found = piece.select(self.columns).join(
-            numbered, on=self.columns, how="left", nulls_equal=True, maintain_order="left"
-        )
-        return found["number"].fill_null(self.count).cast(pl.Int64).to_numpy()
-
-
-@dataclass(frozen=True)
-class Question:
-    """One metric on every level of one way of slicing.
-
-    own, harm: whether the interval of the candidate's value, or of the harm, is asked for.
-    """
-
-    name: str
-    metric: Metric
-    slicing: int
-    own: bool
-    harm: bool
-    answer_class: str | None = None
-
-
-@dataclass(frozen=True)
-class Design:
-    """Everything that the passes need to know; it can be sent to another process."""
-
-    task: str
-    threshold: float | None  # of a score, for metrics of classes
-    quantile: float
-    classes: tuple[str, ...]
-    clusters: tuple[str, ...] | None  # None: more than can be kept apart
-    clustered: bool
-    models: int
-    slicings: tuple[Slicing, ...]
-    questions: tuple[Question, ...]
-
-    @cached_property
-    def needs(self) -> dict[Statistic, list[int]]:
-        """Each statistic with the slicings it is asked on."""
-        found: dict[Statistic, list[int]] = {}
-        for question in self.questions:
-            slicings = found.setdefault(question.metric.statistic, [])
-            if question.slicing not in slicings:
-                slicings.append(question.slicing)
-        return found
-
-    def first_level(self, slicing: int) -> int:
-        """Number of a slicing's first level among the levels of all."""
-        return sum(other.count for other in self.slicings[:slicing])
-
-    def buckets(self, slicing: int) -> int:
-        """How many sums of clusters are kept for a level."""
-        wanted = MAX_CLUSTERS if self.clusters is None else len(self.clusters)
-        return min(wanted, max(1 << 10, _MAX_CLUSTER_SUMS // (self.slicings[slicing].count + 1)))
-
-
-class Piece:
-    """Rows as arrays, and what was worked out on them: kept while the piece is in memory."""
-
-    def __init__(self, design: Design, frame: pl.DataFrame):
-        self.design, self.frame = design, frame
-        self.levels = [slicing.of(frame) for slicing in design.slicings]
-        self.weight = frame["weight"].to_numpy() if "weight" in frame.columns else None
-        self.models = [self._rows(suffix) for suffix in ("", ".baseline")[: design.models]]
-        self._histograms: dict[Place, tuple[Histogram, list[Ints]]] = {}
-
-    def _rows(self, suffix: str) -> Rows:
-        design, frame = self.design, self.frame
-        output, truth, answer = frame[f"output{suffix}"], None, None
-        label = frame["label"]
-        if design.task == "multiclass":
-            names = pl.Enum(design.classes)
-            label, output = (
-                values.cast(names).to_physical().cast(pl.Int64) for values in (label, output)
-            )
-            answer = output.to_numpy()
-            if f"truth{suffix}" in frame.columns:
-                truth = frame[f"truth{suffix}"].to_numpy()
-        values = output.cast(pl.Float64).to_numpy()
-        if design.task == "binary":
-            threshold = 0.5 if design.threshold is None else design.threshold
-            answer = (values >= threshold).astype(np.int64)
-        return Rows(
-            label=label.cast(pl.Float64).to_numpy(),
-            output=values,
-            answer=answer,
-            truth=truth,
-            weight=self.weight,
-            classes=max(2, len(design.classes)),
-            quantile=design.quantile,
-        )
-
-    def rows(self, model: int, statistic: Statistic, slicing: int) -> Rows:
-        """One model's answers; labels around the mean of their slice, where that is asked."""
-        rows = self.models[model]
-        if not statistic.is_centred:
-            return rows
-        return replace(rows, centre=self.design.slicings[slicing].centres[self.levels[slicing]])
-
-    @cached_property
-    def cluster(self) -> Ints:
-        names = self.frame["cluster"].fill_null("")
-        if self.design.clusters is not None:
-            known = pl.Enum(self.design.clusters)
-            return names.cast(known).to_physical().cast(pl.Int64).to_numpy()
-        once = names.unique()
-        numbers = pl.Series([bucket_of(name) for name in once], dtype=pl.Int64)
-        return names.replace_strict(once, numbers, return_dtype=pl.Int64).to_numpy()
-
-    def histogram(
-        self, model: int, statistic: ByValue, bits: int | None
-    ) -> tuple[Histogram, list[Ints]]:
-        """Of one model, over the slicings that need it; and the entry of each row in each.
-
-        bits: as many as the whole will keep at most, where that is known.
-        """
-        held = self._histograms.get((model, statistic))
-        if held is None or (bits is not None and held[0].bits > bits):
-            design = self.design
-            levels = [
-                (design.first_level(number), design.slicings[number].count, self.levels[number])
-                for number in design.needs[statistic]
-            ]
-            held = histogram(statistic, self.models[model], levels, bits)
-            self._histograms[model, statistic] = held
-        return held
 
 
 @dataclass
