@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
+from multiprocessing import get_context
 from typing import Any
 
 import numpy as np
@@ -41,7 +42,8 @@ FAMILY = {"slice-metrics": STRICT, "min-slice-rows": 20}
 
 def lines() -> Iterator[Line]:
     """False alarms, coverage, power, and what rows_needed is worth."""
-    with ProcessPoolExecutor() as pool:
+    # Not forked: polars' threads may hold a lock at that moment.
+    with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
         for figures in (false_alarms, clustered_alarms, coverage, power, growth):
             yield from figures(pool)
 

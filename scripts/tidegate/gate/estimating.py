@@ -174,7 +174,7 @@ def _found(
         own = replace(
             estimate(candidate.value, sums, groups, clustered=design.clustered),
             slack=candidate.slack, step=candidate.step * unit, bias=candidate.bias,
-            rows=rows, counted=candidate.counted,
+            rows=rows, added=float(candidate.counted),
         )  # fmt: skip
     if question.harm:
         sums, sign, baseline = spreads.harm[number][level], question.metric.sign, solutions[1]
@@ -189,7 +189,7 @@ def _found(
                 bias=sign * (candidate.bias - baseline.bias),
                 rows=rows,
                 # An answer that is right or wrong in both is counted in their difference, too.
-                counted=question.metric.statistic == CONFUSION,
+                added=0.5 * (question.metric.statistic == CONFUSION),
             )
     return Found(
         name=question.name,

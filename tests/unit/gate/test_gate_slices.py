@@ -22,7 +22,7 @@ from tidegate.errors import TidegateError
 from tidegate.gate.gate import GateReport, gate_model
 from tidegate.gate.rows import pairing, pieces
 from tidegate.gate.rows import tables as opened
-from tidegate.gate.statistics import passes, sums
+from tidegate.gate.statistics import design, sums
 from tidegate.registry import Registry
 from tidegate.verdict import Verdict
 
@@ -184,7 +184,7 @@ def test_gate_model__more_clusters_than_are_kept_apart_share_buckets(
     bounds = dict.fromkeys(("log-loss", "roc-auc", "accuracy"), ANYTHING)
     settings = {"cluster": "user", "gate": {"metrics": bounds}}
     apart = judge(pair, **settings)
-    for module in (pairing, passes):
+    for module in (pairing, design):
         monkeypatch.setattr(module, "MAX_CLUSTERS", 2_000)
     shared = judge(pair, **settings)
     assert apart.clusters == len(np.unique(user))

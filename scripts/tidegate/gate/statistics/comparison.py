@@ -23,8 +23,9 @@ class Estimate:
 
     second, fourth: sums over clusters of the squares and the fourth powers of their influence;
     clusters: how many there are (rows, where each is its own); slack: what the value may be off;
-    step, counted, bias: see metrics.Solution, but step for a row of average weight; rows: of the
-    slice.
+    step, bias: see metrics.Solution, but step for a row of average weight; rows: of the slice;
+    added: so many rows, answered the other way, are added to the variance of a metric that counts
+    right answers.
     """
 
     value: float
@@ -35,7 +36,7 @@ class Estimate:
     step: float = 0.0
     bias: float = 0.0
     rows: int = 0
-    counted: bool = False
+    added: float = 0.0
 
     @property
     def is_flat(self) -> bool:
@@ -91,16 +92,17 @@ def standard_error(of: Estimate, confidence: float) -> float:
     """Of a sum of influence over G independent clusters, with G/(G-1) for the small sample.
 
     Liang and Zeger 1986 for the sum over clusters; Cameron and Miller 2015 for the factor. A metric
-    that counts right answers gets the square of one row's step on top, and at least what makes the
-    interval as wide as the exact binomial one of a share of 0 or 1 (the "rule of three"). Where all
-    clusters agree, that is asked of every metric, with a whole cluster's step.
+    that counts right answers gets the square of a row's step on top (Agresti and Coull 1998 add
+    rows; half of it for a difference, which covers enough), and at least what makes the interval as
+    wide as the exact binomial one of a share of 0 or 1 (the "rule of three"). Where all clusters
+    agree, that is asked of every metric, with a whole cluster's step.
     """
     if of.clusters < MIN_CLUSTERS:
         return math.inf
     variance = of.second * of.clusters / (of.clusters - 1)
     three = math.log(1 / (1 - confidence)) / NormalDist().inv_cdf(confidence)
-    if of.counted:
-        variance = max(variance + of.step**2, (three * of.step) ** 2)
+    if of.added:
+        variance = max(variance + of.added * of.step**2, (three * of.step) ** 2)
     if of.step and of.is_flat:
         variance = max(variance, (three * of.step * max(of.rows, 1) / of.clusters) ** 2)
     return math.sqrt(variance)
@@ -254,7 +256,7 @@ def student_quantile(probability: float, degrees: float) -> float:
     """Quantile of Student's t for 1 degree of freedom or more.
 
     Newton's method on the distribution function, from the expansion of Abramowitz and Stegun
-    26.7.5; with t = √ν tan φ the density is a power of cos φ, smooth enough for Gauss and Legendre.
+    26.7.5.
     """
     z = NormalDist().inv_cdf(probability)
     t = z + (z**3 + z) / (4 * degrees)
@@ -263,16 +265,30 @@ def student_quantile(probability: float, degrees: float) -> float:
     log_scale = math.lgamma((degrees + 1) / 2) - math.lgamma(degrees / 2)
     scale = math.exp(log_scale) / math.sqrt(math.pi)
     for _ in range(60):
-        half = math.atan(t / math.sqrt(degrees)) / 2
-        angles = half * (_NODES + 1)
-        reached = 0.5 + scale * half * float(_WEIGHTS @ np.cos(angles) ** (degrees - 1))
         slope = scale / math.sqrt(degrees) * (1 + t * t / degrees) ** (-(degrees + 1) / 2)
-        step = (reached - probability) / slope
+        tail = _upper_tail(math.atan(t / math.sqrt(degrees)), degrees, scale)
+        step = (1 - probability - tail) / slope
         # From below the quantile a step can overshoot far into a heavy tail.
         t -= max(-1 - abs(t), min(step, 1 + abs(t)))
         if abs(step) < 1e-10 * (1 + abs(t)):
             break
     return t
+
+
+def _upper_tail(angle: float, degrees: float, scale: float) -> float:
+    """The probability above t = √ν tan(angle): scale times the integral of cos(φ)^(ν-1) from there.
+
+    By Gauss and Legendre, in a variable in which the integrand is smooth. Where ν is small that is
+    not φ, since the power has no derivative at π/2, but w = (π/2 - φ)^ν.
+    """
+    if degrees > 1.9:
+        powers: Floats = np.cos(angle / 2 * (_NODES + 1)) ** (degrees - 1)
+        return 0.5 - scale * angle / 2 * float(_WEIGHTS @ powers)
+    half = (math.pi / 2 - angle) ** degrees / 2
+    angles: Floats = (half * (_NODES + 1)) ** (1 / degrees)
+    powers = np.sinc(angles / math.pi) ** (degrees - 1)
+    tail: float = scale * half / degrees * float(_WEIGHTS @ powers)
+    return tail
 
 
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(80)
