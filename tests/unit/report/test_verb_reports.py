@@ -315,3 +315,14 @@ def test_change__a_harm__says_whether_it_is_worse(fields, shown):
 )
 def test_budget_allowed__a_limit__says_where_it_comes_from(fields, shown):
     assert numbers.budget_allowed(budget(**fields)).replace("\N{NO-BREAK SPACE}", " ") == shown
+
+
+def test_gate_model__undecided_metric_says_how_many_rows_would_settle_it() -> None:
+    open_question = result(
+        verdict="inconclusive", rows_needed=83_000, reason="worse by 0.004 (harm between ...)"
+    )
+    seen = read(render_verb("gate-model", gate_report(open_question))).text
+    assert "roc-auc is 0.7421, 0.7398 in production v3: worse by 0.004" in seen
+    assert "About 83,000 rows" in seen
+    assert "Enlarge the evaluation set" in seen
+    assert "would settle it" not in read(render_verb("gate-model", gate_report())).text
