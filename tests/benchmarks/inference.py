@@ -1,6 +1,6 @@
 """Whether the gate's statistics keep their promises: simulations with a known truth.
 
-With 2,000 repetitions a rate of 5 % is known to 1 point, with the 4,000 of coverage to 0.7.
+With 2,000 repetitions a rate of 5 % is known to 1 point.
 """
 
 from __future__ import annotations
@@ -145,7 +145,7 @@ def coverage(pool: ProcessPoolExecutor) -> Iterator[Line]:
         truth = {r.metric: r.own.value for r in huge if r.own is not None}
         for n in (1_000, 20_000):
             work = partial(_covered, n, task, draw, evaluation, bounds, truth)
-            counts = repeated(work, pool, times=2 * REPETITIONS)
+            counts = repeated(work, pool)
             low, high = (92, 97.5) if n == 1_000 and "2 %" in name else (93.5, 96.5)
             for metric in truth:
                 seen = [percent(counts, f"{kind} {metric}") for kind in ("own", "harm")]
