@@ -25,7 +25,8 @@ from tidegate import config as configs
 from tidegate.cli import lines
 from tidegate.config import Config, Dataset
 from tidegate.context import Context
-from tidegate.data.checks import DataReport, check_dataset
+from tidegate.data.checks import check_dataset
+from tidegate.data.results import DataReport
 from tidegate.errors import ConfigError, DataError
 
 AVAILABLE_ENGINES = ("auto", "pandera")

@@ -17,7 +17,8 @@ from typing import Any
 from tidegate.cli.execution import Report, decided, undecided
 from tidegate.config import Config
 from tidegate.context import Context
-from tidegate.data.checks import DataReport, check_dataset
+from tidegate.data.checks import check_dataset
+from tidegate.data.results import DataReport
 from tidegate.errors import ConfigError, TidegateError
 from tidegate.gate.gate import gate_model
 from tidegate.registry import Registry

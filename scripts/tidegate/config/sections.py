@@ -147,6 +147,51 @@ class _Section(BaseModel):
     )
 
 
+class RowCount(_Section):
+    """How many rows a dataset may have."""
+
+    min: int | None = Field(None, ge=0, description="At least so many.")
+    max: int | None = Field(None, ge=0, description="At most so many.")
+    max_change: str | None = Field(
+        None, description="By what share it may differ from the reference, such as 20%."
+    )
+
+
+class Freshness(_Section):
+    """How old the newest row may be."""
+
+    column: str = Field(description="A date or timestamp; without a time zone it is taken as UTC.")
+    max_age: str = Field(description="Such as 90m, 36h or 7d.")
+
+
+class ForeignKey(_Section):
+    """Values that must exist in another dataset of the config. A row with a null is let pass."""
+
+    columns: _Names
+    dataset: str = Field(description="The dataset that must have them.")
+    keys: _Names = Field([], description="Its columns; by default of the same names.")
+
+
+class Categories(_Section):
+    """Columns whose values are compared with those of the reference."""
+
+    columns: _Names
+    new: Literal["off", "warn", "fail"] = "warn"
+    vanished: Literal["off", "warn", "fail"] = "warn"
+
+
+class Drift(_Section):
+    """How the columns are compared with the reference; docs/data.md says what the figures mean."""
+
+    mode: Literal["off", "warn", "fail"] = "warn"
+    columns: list[str] = Field([], description="By default every one but the key.")
+    max_psi: float = Field(0.2, gt=0, description="Population stability index that is tolerated.")
+    confidence: float = Field(0.99, gt=0.5, lt=1, description="For all columns together.")
+    classifier: bool = Field(
+        False, description="Whether a classifier tries to tell the two datasets apart."
+    )
+
+
 class Dataset(_Section):
     """A dataset that is held against its pandera schema."""
 
@@ -159,6 +204,12 @@ class Dataset(_Section):
     )
     redact: list[str] = Field([], description="Columns whose values never leave the runner.")
     reference: str | None = Field(None, description="An earlier dataset to compare with.")
+    key: _Names = Field([], description="Columns that name a row in reports.")
+    rows: RowCount | None = None
+    freshness: Freshness | None = None
+    foreign_keys: list[ForeignKey] = []
+    categories: Categories | None = None
+    drift: Drift = Drift()
 
     def tolerated_rows(self, rows: int) -> int:
         return share_of(self.max_failing_rows, rows)

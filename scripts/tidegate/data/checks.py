@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
@@ -15,127 +14,16 @@ from tidegate.data.csv_files import unreadable
 from tidegate.data.frames import Mask
 from tidegate.data.judging import CheckCrashedError, Outcome, judge
 from tidegate.data.parts import Part, parts_of
+from tidegate.data.results import CheckResult, DatasetResult, Example
 from tidegate.data.rules import Rule
 from tidegate.data.schemas import Schema, load_schema
-from tidegate.data.sources import combined_digest, dataset_digest, dataset_files, read_table
+from tidegate.data.sources import dataset_digest, dataset_files, read_table
 from tidegate.errors import DataError
-from tidegate.verdict import Verdict, worst
+from tidegate.verdict import Verdict
 
 MAX_EXAMPLES = 5
-ENGINE = "pandera"
 _MAX_NAME = 100
 _MAX_VALUE = 120
-_SEVERITY = (Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.PASS)
-
-
-@dataclass(frozen=True)
-class Example:
-    """A row that breaks a rule. row counts from 0 within its file; None for a whole column.
-
-    value is None where it is redacted.
-    """
-
-    file: str
-    row: int | None
-    value: str | None
-
-
-@dataclass(frozen=True)
-class CheckResult:
-    """One rule of a schema. column is None for rules over several columns.
-
-    inconclusive: it could not be judged, because its column is lost or of another type.
-    A rule that merely warns (pandera's raise_warning) counts its rows, and passes.
-    """
-
-    column: str | None
-    check: str
-    verdict: Verdict
-    failing_rows: int = 0
-    examples: tuple[Example, ...] = ()
-    redacted: bool = False
-
-
-@dataclass(frozen=True)
-class DatasetResult:
-    """A dataset against its schema. failing_rows counts each row once.
-
-    faulty: a column is lost or of another type, a check fails as a whole or could not be judged.
-    That is never tolerated.
-    """
-
-    name: str
-    path: str
-    schema: str
-    digest: str
-    files: int
-    rows: int
-    failing_rows: int
-    tolerated_rows: int
-    faulty: bool
-    checks: tuple[CheckResult, ...]
-
-    @property
-    def verdict(self) -> Verdict:
-        too_many = self.failing_rows > self.tolerated_rows
-        return Verdict.FAIL if too_many or self.faulty else Verdict.PASS
-
-    def to_dict(self) -> dict[str, Any]:
-        return {
-            "name": self.name,
-            "path": self.path,
-            "schema": self.schema,
-            "digest": self.digest,
-            "verdict": str(self.verdict),
-            "engine": ENGINE,
-            "files": self.files,
-            "rows": self.rows,
-            "failing_rows": self.failing_rows,
-            "tolerated_rows": self.tolerated_rows,
-            "checks": [
-                {
-                    "column": check.column,
-                    "check": check.check,
-                    "verdict": str(check.verdict),
-                    "failing_rows": check.failing_rows,
-                    "share": check.failing_rows / self.rows,
-                    "examples": [vars(example) for example in check.examples],
-                    "engine": ENGINE,
-                    "redacted": check.redacted,
-                }
-                for check in sorted(self.checks, key=_worst_first)
-            ],
-        }
-
-
-def _worst_first(check: CheckResult) -> tuple[int, int]:
-    return _SEVERITY.index(check.verdict), -check.failing_rows
-
-
-@dataclass(frozen=True)
-class DataReport:
-    """What `check-data` found."""
-
-    service: str
-    commit: str | None
-    datasets: tuple[DatasetResult, ...]
-
-    @property
-    def verdict(self) -> Verdict:
-        return worst([Verdict.PASS, *(dataset.verdict for dataset in self.datasets)])
-
-    @property
-    def blocked(self) -> bool:
-        return self.verdict is Verdict.FAIL
-
-    def to_dict(self) -> dict[str, Any]:
-        digests = {dataset.name: dataset.digest for dataset in self.datasets}
-        return {
-            "service": self.service,
-            "commit": self.commit,
-            "data_digest": combined_digest(digests) if digests else None,
-            "datasets": [dataset.to_dict() for dataset in self.datasets],
-        }
 
 
 def check_dataset(config: Config, name: str, dataset: Dataset) -> DatasetResult:

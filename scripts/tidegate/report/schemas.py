@@ -90,11 +90,21 @@ _DATASET = _object(
             verdict=_VERDICT,
             failing_rows=_COUNT,
             share=_NUMBER,
-            examples=_list(_object(file=_TEXT, row=_COUNT_OR_NULL, value=_TEXT_OR_NULL)),
+            examples=_list(
+                _object(
+                    file=_TEXT, row=_COUNT_OR_NULL, value=_TEXT_OR_NULL, key=_nullable(_map(_TEXT))
+                )
+            ),
             engine=_TEXT,
             redacted=_FLAG,
+            kind={"enum": ["schema", "rows", "freshness", "foreign-key", "categories"]},
+            warns=_FLAG,
+            detail=_TEXT_OR_NULL,
         )
     ),
+    drift=_list({"type": "object"}),
+    contract=_list({"type": "object"}),
+    profile=_list({"type": "object"}),
 )
 _BASELINE = _nullable(
     _object(version=_TEXT_OR_NULL, source=_TEXT, predictions_digest=_TEXT_OR_NULL),
