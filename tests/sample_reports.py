@@ -39,6 +39,9 @@ def dataset(*checks: dict[str, Any], **fields: Any) -> dict[str, Any]:
         "failing_rows": failing,
         "tolerated_rows": 0,
         "checks": list(checks) or [check(failing_rows=0, examples=[])],
+        "drift": [],
+        "contract": [],
+        "profile": [],
         **fields,
     }
 
@@ -52,13 +55,21 @@ def check(**fields: Any) -> dict[str, Any]:
         "failing_rows": failing,
         "share": failing / 133_201,
         "examples": [
-            {"file": "2013-05.parquet", "row": 17, "value": "ZZ"},
-            {"file": "2013-05.parquet", "row": 91, "value": "ZZ"},
+            example(row=17, value="ZZ"),
+            example(row=91, value="ZZ"),
         ],
         "engine": "pandera",
         "redacted": False,
+        "kind": "schema",
+        "warns": False,
+        "detail": None,
         **fields,
     }
+
+
+def example(**fields: Any) -> dict[str, Any]:
+    """A row that breaks a rule; row None for a column that does as a whole."""
+    return {"file": "2013-05.parquet", "row": None, "value": None, "key": None, **fields}
 
 
 def gate_report(*results: dict[str, Any], **fields: Any) -> dict[str, Any]:
