@@ -42,6 +42,7 @@ def dataset(*checks: dict[str, Any], **fields: Any) -> dict[str, Any]:
         "drift": [],
         "contract": [],
         "profile": [],
+        "redacted_columns": [],
         **fields,
     }
 

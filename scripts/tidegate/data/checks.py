@@ -57,6 +57,7 @@ def check_dataset(config: Config, name: str, dataset: Dataset) -> DatasetResult:
         tolerated_rows=dataset.tolerated_rows(rows),
         faulty=any(_is_fault(outcome) for outcomes in found for outcome in outcomes),
         checks=tuple(_check_results(schema, parts, found, dataset.redact)),
+        redacted_columns=tuple(dataset.redact),
     )
 
 

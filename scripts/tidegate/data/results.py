@@ -79,6 +79,7 @@ class DatasetResult:
     drift: tuple[Finding, ...] = ()
     contract: tuple[Finding, ...] = ()
     profile: tuple[Finding, ...] = ()  # histograms of columns, for the page
+    redacted_columns: tuple[str, ...] = ()  # of which no value is shown
 
     @property
     def verdict(self) -> Verdict:
@@ -116,6 +117,7 @@ class DatasetResult:
             "drift": [finding.to_dict() for finding in self.drift],
             "contract": [finding.to_dict() for finding in self.contract],
             "profile": [finding.to_dict() for finding in self.profile],
+            "redacted_columns": list(self.redacted_columns),
         }
 
 

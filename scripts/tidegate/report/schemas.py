@@ -105,6 +105,7 @@ _DATASET = _object(
     drift=_list({"type": "object"}),
     contract=_list({"type": "object"}),
     profile=_list({"type": "object"}),
+    redacted_columns=_list(_TEXT),
 )
 _BASELINE = _nullable(
     _object(version=_TEXT_OR_NULL, source=_TEXT, predictions_digest=_TEXT_OR_NULL),
