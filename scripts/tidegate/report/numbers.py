@@ -28,11 +28,18 @@ def count(value: int | None) -> str:
     return "–" if value is None else f"{value:,}"
 
 
+def plural(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def share(value: float) -> str:
+    """In percent; what is not quite nothing or not quite all never reads as if it were."""
     percent = value * 100
-    if percent == 0 or percent >= 0.1:
-        return f"{percent:.1f}{_TIGHT}%"
-    return f"<{_TIGHT}0.1{_TIGHT}%"
+    if 0 < percent < 0.1:
+        return f"<{_TIGHT}0.1{_TIGHT}%"
+    if 99.9 < percent < 100:
+        return f">{_TIGHT}99.9{_TIGHT}%"
+    return f"{percent:.1f}{_TIGHT}%"
 
 
 def candidate(result: Result) -> str:

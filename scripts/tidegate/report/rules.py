@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 Family = Literal[
@@ -31,14 +31,18 @@ Family = Literal[
 
 @dataclass(frozen=True)
 class Words:
-    """A sentence with places for values, such as `at least {}` and `0`."""
+    """A sentence with places for values, such as `at least {}` and `0`.
+
+    prose: its one value is a sentence itself, which somebody else wrote.
+    """
 
     sentence: str
     values: tuple[str, ...] = ()
+    prose: bool = False
 
-    def spelt(self, quote: Callable[[str], str] = str) -> str:
-        """quote: makes a value fit for where it is shown, such as a code span."""
-        return self.sentence.format(*map(quote, self.values))
+    def spelt(self, quote: Callable[[str], str] = str, text: Callable[[str], str] = str) -> str:
+        """quote and text: make a value, or a sentence, fit for where it is shown."""
+        return self.sentence.format(*map(text if self.prose else quote, self.values))
 
 
 # The schema's own demands, which pandera gives names.
@@ -95,21 +99,22 @@ def family(check: Mapping[str, Any]) -> Family:
 
 def _read(check: Mapping[str, Any]) -> tuple[Family, Words]:
     name = str(check["check"])
+    raw = Words("{}", (name,), prose=" " in name)
     if check["kind"] != "schema":
-        return check["kind"], Words("{}", (name,))
+        return check["kind"], raw
     if name in _STRUCTURE:
         kind, sentence = _STRUCTURE[name]
         return kind, Words(sentence)
     call = _CALL.fullmatch(name)
     if call is None:
-        return "own", Words("{}", (name,))
+        return "own", raw
     function, inner = call.groups()
     if function == "dtype":
         return "type", Words("of type {}", (_bare(inner),))
     kind, found = _built_in(function, inner)
     if check["redacted"] and function in _WITHOUT_VALUES:
         return kind, Words(_WITHOUT_VALUES[function])
-    return kind, found or Words("{}", (name,))
+    return kind, found or replace(raw, prose=False)
 
 
 def _built_in(function: str, inner: str) -> tuple[Family, Words | None]:
@@ -144,6 +149,22 @@ def _listed(text: str) -> str:
     return text[1:].removesuffix(_BRACKETS[text[0]])
 
 
+TITLES: Mapping[Family, str] = {
+    "column": "Lost columns",
+    "unknown-column": "Unknown columns",
+    "order": "Order of the columns",
+    "type": "Types",
+    "null": "Empty values",
+    "unique": "Repeated values",
+    "set": "Values outside a set",
+    "range": "Values out of range",
+    "text": "Form of a text",
+    "foreign-key": "Keys without a partner",
+    "freshness": "Age of the data",
+    "rows": "Number of rows",
+    "categories": "Categories",
+    "own": "Checks of your own",
+}
 # What to do, one sentence or two for each family.
 REMEDIES: Mapping[Family, str] = {
     "column": "See which step lost or renamed it, and bring it back; a column that may be missing "
