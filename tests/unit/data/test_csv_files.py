@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tidegate.data.csv_files import read_csv
+from tidegate.data.sources import read_table as read_csv
 from tidegate.errors import DataError
 
 US = pl.Datetime("us")

@@ -63,9 +63,9 @@ def test_find_files__hidden_and_other_files_of_a_folder_are_passed_over(service:
         ("data/*.csv", "no data file is there"),
         ("empty", "no data file is there"),
         ("nowhere/*", "no data file is there"),
-        ("mixed", "Parquet and CSV files are mixed"),
-        ("mixed/*", "Parquet and CSV files are mixed"),
-        ("odd/*", r"notes\.txt is neither Parquet nor CSV"),
+        ("mixed", "CSV and Parquet files are mixed in one dataset: a.csv and b.parquet"),
+        ("mixed/*", "CSV and Parquet files are mixed in one dataset: a.csv and b.parquet"),
+        ("odd/*", r"notes\.txt is neither Parquet, CSV nor JSON lines"),
     ],
 )
 def test_find_files__what_cannot_be_a_dataset(service: Path, path: str, message: str) -> None:

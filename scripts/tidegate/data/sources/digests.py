@@ -23,7 +23,19 @@ def data_digest(config: Config) -> str | None:
 
 
 def dataset_digest(files: Sequence[Path | Location], root: Path) -> str:
-    """Digest of a dataset's files: their paths below the service's folder, and their contents."""
+    """Digest of a dataset's files: their paths below the service's folder, and their contents.
+
+    Of files in an object store: their addresses, ETags and sizes; nothing is read. An ETag changes
+    with the content. It may change without it, too (written again in parts of another size, or at
+    all in Azure): such data counts as new.
+    """
+    stored = {
+        file.address: [file.object.tag, file.object.size]
+        for file in files
+        if isinstance(file, Location) and file.object is not None
+    }
+    if stored:
+        return digest.of_json(stored)
     paths = [file.path if isinstance(file, Location) else file for file in files]
     inside = all(path.is_relative_to(root) for path in paths)
     return digest.of_files(paths, root if inside else Path(paths[0].anchor))

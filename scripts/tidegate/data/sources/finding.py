@@ -1,105 +1,198 @@
-"""The files behind a dataset's path: a file, a folder, a glob."""
+"""The files behind a dataset's path: a file, a folder or a glob, here or in an object store."""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from itertools import takewhile
 from pathlib import Path
 
 from tidegate.config import Config, Dataset, place_of
-from tidegate.data.sources.formats import SUFFIXES, format_of
+from tidegate.data.sources.formats import SUFFIXES, Format, format_of
+from tidegate.data.sources.stores import Store, StoredObject, is_address, store_of
 from tidegate.errors import DataError
 
-_WILDCARDS = ("*", "?", "[")
+_DELTA_LOG = "_delta_log"
 
 
 @dataclass(frozen=True)
 class Location:
     """Where one file of a dataset is.
 
-    name: as people are shown it, its path below the dataset's folder.
+    name: as people are shown it, its path below the dataset's folder. address: a path, or where
+    it is in an object store.
     """
 
     name: str
-    path: Path
+    address: str
+    store: Store | None = None
+    object: StoredObject | None = None
+
+    @property
+    def path(self) -> Path:
+        """The path of a file that is in no object store."""
+        return Path(self.address)
+
+    @property
+    def format(self) -> Format:
+        form = format_of(self.name)
+        assert form is not None  # noqa: S101 - `locate` refuses other names
+        return form
 
     def __str__(self) -> str:
-        return str(self.path)
+        return self.address
 
 
-def locate(path: str, root: Path, *, where: str) -> list[Location]:
-    """The files behind a file, folder or glob, in order of their names.
+def locate(
+    path: str, root: Path, *, where: str, environ: Mapping[str, str] = os.environ
+) -> list[Location]:
+    """The files behind a file, folder, glob or address, in order of their names.
 
-    Raises DataError when there are none, or when their formats are mixed.
+    A folder stands for every table in it and below, save hidden ones (`.x`, and folders `_x`); so
+    does a folder that a glob matches.
+    Raises DataError when there are none, or when they are not all of one format, ConfigError for
+    an object store that this installation cannot read.
     """
-    files = find_files(path, root, where=where)
-    folder = _fixed_part(path, root)
-    return [
-        Location(file.relative_to(folder).as_posix() if file != folder else file.name, file)
-        for file in files
-    ]
+    place = f"{where}: {path}"
+    if is_address(path):
+        found = _stored(*store_of(path, environ, where=where), place)
+    else:
+        found = _local(path, root, place)
+    if not found:
+        raise DataError(
+            "no data file is there",
+            where=place,
+            remedy="fetch the data (`dvc pull`), or mend the path; it takes files that end in "
+            f"{', '.join(SUFFIXES)}, folders and globs",
+        )
+    _hold_to_one_format(found, place)
+    return found
 
 
 def locate_dataset(config: Config, name: str, dataset: Dataset) -> list[Location]:
     return locate(dataset.path, config.root, where=place_of(config, "data", name, "path"))
 
 
-def dataset_files(config: Config, name: str, dataset: Dataset) -> list[Path]:
-    return find_files(dataset.path, config.root, where=place_of(config, "data", name, "path"))
-
-
 def find_files(path: str, root: Path, *, where: str) -> list[Path]:
-    """The files behind a file, folder or glob, in order of their names.
-
-    Raises DataError when there are none, or when Parquet and CSV are mixed.
-    """
-    target = root / path
-    if target.is_dir():
-        found = [
-            file for file in target.rglob("*") if format_of(file) and not _hidden(file, target)
-        ]
-    elif target.is_file():
-        found = [target]
-    elif Path(path).is_absolute():
-        found = sorted(Path(target.anchor).glob(str(target.relative_to(target.anchor))))
-    else:
-        found = sorted(root.glob(path))
-    files = sorted(file for file in found if file.is_file() and not _hidden(file, file.parent))
-    if not files:
+    """The same as `locate`, for files that must be in no object store."""
+    if is_address(path):
         raise DataError(
-            "no data file is there",
+            "the file must be on this machine, not in an object store",
             where=f"{where}: {path}",
-            remedy="fetch the data (`dvc pull`), or mend the path; it takes Parquet and CSV files, "
-            "folders and globs",
+            remedy="let the pipeline copy it here",
         )
-    kinds = {format_of(file) for file in files}
-    if None in kinds:
-        odd = next(file for file in files if format_of(file) is None)
+    return [location.path for location in locate(path, root, where=where)]
+
+
+def dataset_files(config: Config, name: str, dataset: Dataset) -> list[Path]:
+    return [location.path for location in locate_dataset(config, name, dataset)]
+
+
+def _hold_to_one_format(found: Sequence[Location], place: str) -> None:
+    odd = next((file for file in found if format_of(file.name) is None), None)
+    if odd is not None:
         raise DataError(
-            f"{odd.name} is neither Parquet nor CSV",
-            where=f"{where}: {path}",
+            f"{odd.name} is neither Parquet, CSV nor JSON lines",
+            where=place,
             remedy=f"name files that end in {', '.join(SUFFIXES)}",
         )
-    if len(kinds) > 1:
+    first = found[0]
+    other = next((file for file in found if file.format != first.format), None)
+    if other is not None:
         raise DataError(
-            "Parquet and CSV files are mixed in one dataset",
-            where=f"{where}: {path}",
+            f"{first.format} and {other.format} files are mixed in one dataset: {first.name} and "
+            f"{other.name}",
+            where=place,
             remedy="make two datasets of them",
         )
-    return files
 
 
-def _fixed_part(path: str, root: Path) -> Path:
-    """The folder that a path names before its first wildcard; the file itself, if it is one."""
+def _local(path: str, root: Path, place: str) -> list[Location]:
     target = root / path
-    if target.exists():
-        return target
-    fixed = Path(target.anchor)
-    for part in target.parts[1:]:
-        if any(mark in part for mark in _WILDCARDS):
-            break
-        fixed /= part
-    return fixed
+    if target.is_dir():
+        folder, found = target, _tables_below(target, place)
+    elif target.is_file():
+        return [Location(target.name, str(target))]
+    else:
+        start = Path(target.anchor) if Path(path).is_absolute() else root
+        pattern = target.relative_to(start).as_posix()
+        folder = start / _fixed(pattern)
+        found = [
+            file
+            for match in start.glob(pattern)
+            for file in (_tables_below(match, place) if match.is_dir() else [match])
+        ]
+    names = {file: file.relative_to(folder).parts for file in found}
+    files = sorted(file for file, parts in names.items() if not _hidden(parts))
+    lost = next((file for file in files if not file.exists()), None)
+    if lost is not None:
+        raise DataError(
+            f"{lost.name} is a link to nothing",
+            where=place,
+            remedy="fetch the data (`dvc pull`), or remove the link",
+        )
+    return [Location("/".join(names[file]), str(file)) for file in files]
 
 
-def _hidden(file: Path, below: Path) -> bool:
-    return any(part.startswith(".") for part in file.relative_to(below).parts)
+def _tables_below(folder: Path, place: str) -> list[Path]:
+    if (folder / _DELTA_LOG).is_dir():
+        raise _delta_table(place)
+    return [file for file in folder.rglob("*") if format_of(file.name) and not file.is_dir()]
+
+
+def _stored(store: Store, path: str, place: str) -> list[Location]:
+    key, is_pattern = path.strip("/"), _has_wildcards(path)
+    if key and not path.endswith("/") and not is_pattern:
+        single = store.object(key)
+        if single is not None:
+            return [Location(key.rpartition("/")[2], f"{store.address}/{key}", store, single)]
+    folder, pattern = _fixed(key), key.split("/")
+    depth = len(folder.split("/")) if folder else 0
+    found = []
+    for item in store.objects(folder):
+        parts = item.key.split("/")
+        is_table = format_of(item.key) is not None
+        if is_pattern:
+            below = any(_matches(parts[:end], pattern) for end in range(depth + 1, len(parts)))
+            is_table = (is_table and below) or _matches(parts, pattern)
+        if _DELTA_LOG in parts[depth:]:
+            raise _delta_table(place)
+        if is_table and not _hidden(parts[depth:]):
+            name, address = "/".join(parts[depth:]), f"{store.address}/{item.key}"
+            found.append(Location(name, address, store, item))
+    return sorted(found, key=lambda location: location.name.split("/"))
+
+
+def _matches(parts: Sequence[str], pattern: Sequence[str]) -> bool:
+    """Whether a path is of a glob, as `Path.glob` has it: `**` is any number of folders."""
+    if not pattern or not parts:
+        return not parts and all(part == "**" for part in pattern)
+    if pattern[0] == "**":
+        return _matches(parts, pattern[1:]) or _matches(parts[1:], pattern)
+    return fnmatchcase(parts[0], pattern[0]) and _matches(parts[1:], pattern[1:])
+
+
+def _fixed(path: str) -> str:
+    """The folder that a path names before its first wildcard."""
+    return "/".join(takewhile(lambda part: not _has_wildcards(part), path.split("/")))
+
+
+def _has_wildcards(path: str) -> bool:
+    return any(mark in path for mark in "*?[")
+
+
+def _hidden(parts: Sequence[str]) -> bool:
+    """By name, as Hive and Spark have it: `_temporary/x.csv`, but not `_year=2013/x.csv`."""
+    return any(part.startswith(".") for part in parts) or any(
+        part.startswith("_") and "=" not in part for part in parts[:-1]
+    )
+
+
+def _delta_table(place: str) -> DataError:
+    return DataError(
+        "the folder is a Delta table, whose log says which of its files count",
+        where=place,
+        remedy="write the rows that count as Parquet files, and check those",
+    )

@@ -2,48 +2,83 @@
 
 from __future__ import annotations
 
-import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import polars as pl
 
-from tidegate.data.csv_files import read_csv
+from tidegate.data.sources.conversion import pieces_of
 from tidegate.data.sources.formats import format_of
+from tidegate.data.sources.pieces import in_memory
+from tidegate.data.sources.text_types import DeclaredType, nothing_declared
 from tidegate.errors import DataError
 
-DeclaredType = Callable[[str], pl.DataType | None]
 
-
-def read_table(path: Path, declared: DeclaredType = lambda _: None) -> pl.DataFrame:
-    """Read one Parquet or CSV file; `declared` says what type a column of a CSV should have.
+def read_table(path: Path, declared: DeclaredType = nothing_declared) -> pl.DataFrame:
+    """Read one file; `declared` says what type a column of a text format should have.
 
     Raises DataError when the file is missing, cut off, or not what its name says.
     """
+    form = format_of(path.name)
+    if form is None:
+        raise _unreadable("it is neither Parquet, CSV nor JSON lines, by its name", str(path))
     with damage_named(str(path)):
-        if format_of(path) == "parquet":
+        if form == "Parquet":
+            hold_to_size(path)
             return pl.read_parquet(path, hive_partitioning=False, glob=False)
-        return read_csv(path, declared)
+        return in_memory(pieces_of(path, form, declared))
+
+
+def hold_to_size(path: Path) -> None:
+    if path.stat().st_size == 0:
+        raise _unreadable("it is empty (0 bytes)", str(path))
 
 
 @contextmanager
 def damage_named(where: str) -> Iterator[None]:
-    """Raise DataError for whatever reading a file raises."""
+    """Raise DataError for whatever reading a file raises. No message quotes what a file holds."""
     try:
         yield
     except FileNotFoundError:
         raise DataError(
-            "the file does not exist", where=where, remedy="run the pipeline that writes it"
+            "the file does not exist (any more)",
+            where=where,
+            remedy="run the pipeline that writes it, and nothing that deletes it meanwhile",
         ) from None
-    except (pl.exceptions.PolarsError, OSError, EOFError, zlib.error) as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    except PermissionError:
+        raise DataError(
+            "the file may not be read by this user",
+            where=where,
+            remedy="give the user who runs tidegate the right to read it",
+        ) from None
+    except IsADirectoryError:
+        raise DataError(
+            "it is a folder, not a file", where=where, remedy="name a file in it"
+        ) from None
+    except pl.exceptions.DuplicateError as error:
+        reason = str(error)
+    except (pl.exceptions.PolarsError, OSError, EOFError) as error:
+        reason = _reason(error)
     except pl.exceptions.PanicException:
         reason = "its content is damaged"
     else:
         return
-    raise DataError(
-        f"the file cannot be read: {reason[:300]}",
+    raise _unreadable(reason, where)
+
+
+def _reason(error: Exception) -> str:
+    text = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
+    if "must end with PAR1" in text or "at least 12 bytes" in text:
+        return "it is cut off, or no Parquet file"
+    if text.startswith("parquet: "):
+        return f"it is damaged ({text.removeprefix('parquet: ')})"
+    return text
+
+
+def _unreadable(reason: str, where: str) -> DataError:
+    return DataError(
+        f"the file cannot be read: {reason}",
         where=where,
         remedy="it is cut off, damaged, or not what its name says: write it again",
-    ) from None
+    )

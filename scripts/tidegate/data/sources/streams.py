@@ -1,0 +1,66 @@
+"""Bytes of text files, unpacked on the way."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from tidegate.data.sources.formats import compression_of
+from tidegate.errors import DataError
+
+
+@contextmanager
+def unpacked(path: Path, shown: str) -> Iterator[IO[bytes]]:
+    """The content of a file, read as it is needed. shown: what errors call it.
+
+    Raises DataError where packed content is damaged, OSError as `open` does.
+    """
+    compression = compression_of(path.name)
+    with path.open("rb") as file:
+        if compression is None:
+            yield file
+            return
+        import pyarrow as pa
+
+        try:
+            yield pa.CompressedInputStream(file, compression)
+        except OSError as error:
+            if error.errno is not None:
+                raise
+            problem = (
+                "it is cut off" if "Truncated" in str(error) else f"it is no sound {compression}"
+            )
+            raise DataError(
+                f"the file cannot be read: {problem}",
+                where=shown,
+                remedy="copy it again, or write it again",
+            ) from None
+
+
+class Watched(io.RawIOBase):
+    """A stream that counts the quotes in what was read, and ends its last line.
+
+    first: the beginning of the content.
+    """
+
+    def __init__(self, stream: IO[bytes]):
+        self._stream = stream
+        self._ending = b""
+        self.first = b""
+        self.quotes = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        content = self._stream.read(size)
+        if not content:
+            content, self._ending = self._ending, b""
+            return content
+        self._ending = b"" if content.endswith(b"\n") else b"\n"
+        self.first = self.first or content[:16]
+        self.quotes += content.count(b'"')
+        return content
