@@ -72,6 +72,40 @@ _RELEASE = _object(
     author=_TEXT,
     created_at=_TEXT,
 )
+_KIND = ["number", "timestamp", "duration", "time", "text", "boolean", "unsupported"]
+_DRIFT = _object(
+    column=_TEXT_OR_NULL,
+    kind={"enum": [*_KIND, "classifier"]},
+    verdict=_VERDICT,
+    blocking=_FLAG,
+    detail=_TEXT,
+    rows=_COUNT,
+    reference_rows=_COUNT,
+    redacted=_FLAG,
+    measure={"enum": ["psi", "ks-distance", "roc-auc", None]},
+    effect=_NUMBER_OR_NULL,
+    lower=_NUMBER_OR_NULL,
+    upper=_NUMBER_OR_NULL,
+    tolerated=_NUMBER_OR_NULL,
+    psi=_NUMBER_OR_NULL,
+    test={"enum": ["kolmogorov-smirnov", "chi-squared", "delong", None]},
+    statistic=_NUMBER_OR_NULL,
+    p_value=_NUMBER_OR_NULL,
+    cramers_v=_NUMBER_OR_NULL,
+    rows_needed=_COUNT_OR_NULL,
+    reference_rows_needed=_COUNT_OR_NULL,
+)
+_PROFILE = _object(
+    column=_TEXT_OR_NULL,
+    kind={"enum": _KIND},
+    labels=_list(_TEXT),
+    edges=_nullable(_list({"type": ["number", "string"]})),
+    current=_list(_COUNT),
+    reference=_nullable(_list(_COUNT)),
+    nulls=_COUNT,
+    reference_nulls=_COUNT_OR_NULL,
+    detail=_TEXT_OR_NULL,
+)
 _DATASET = _object(
     name=_TEXT,
     path=_TEXT,
@@ -102,9 +136,9 @@ _DATASET = _object(
             detail=_TEXT_OR_NULL,
         )
     ),
-    drift=_list({"type": "object"}),
+    drift=_list(_DRIFT),
     contract=_list({"type": "object"}),
-    profile=_list({"type": "object"}),
+    profile=_list(_PROFILE),
     redacted_columns=_list(_TEXT),
 )
 _BASELINE = _nullable(
