@@ -1,4 +1,4 @@
-"""A table held against a pandera schema: which rows break which rule.
+"""A table in memory held against a pandera schema by pandera itself: which rows break which rule.
 
 Whether a table is valid, pandera alone decides. Which rows break which rule is then found by
 running its rules one at a time: its own list of failure cases leaves rows out (nulls, all that
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -18,9 +18,24 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from tidegate.data.frames import Frames, Mask, frames_of
-from tidegate.data.rules import Rule, columns_of, refusal, tests_of
+from tidegate.data.frames import Frames, Mask, PolarsFrames, frames_of
+from tidegate.data.rules import (
+    Accepted,
+    AsAWhole,
+    NotNull,
+    OfType,
+    Passes,
+    Question,
+    Rule,
+    Unique,
+    columns_of,
+    refusal,
+    tests_of,
+)
 from tidegate.data.schemas import Schema
+
+# The rows that break a rule, and what is wrong with the column or table as a whole.
+Finding = tuple[Mask, str | None]
 
 
 @dataclass(frozen=True)
@@ -54,10 +69,10 @@ def judge(schema: Schema, table: pl.DataFrame) -> list[Outcome]:
     Raises CheckCrashedError for a check that raises; any other exception is pandera's own.
     """
     frames = frames_of(schema, table)
-    definition = _unsparing(schema.definition)
-    with _pandera():
+    definition = unsparing(schema.definition)
+    with pandera_on():
         error = refusal(definition, frames.table)
-        rules = [test.rule for test in tests_of(definition, frames, frames.table, {})]
+        rules = [test.rule for test in tests_of(definition, frames.table)]
         if error is None and not any(rule.warns_only for rule in rules):
             return [Outcome(rule, np.zeros(table.height, dtype=bool)) for rule in rules]
         outcomes = list(_judge_each(definition, frames))
@@ -66,15 +81,57 @@ def judge(schema: Schema, table: pl.DataFrame) -> list[Outcome]:
     return outcomes
 
 
+def judge_some(
+    schema: Schema, table: pl.DataFrame, rules: Collection[Rule], *, whole: bool
+) -> list[Outcome]:
+    """What some rules find. The table may hold only the columns that they look at.
+
+    whole: it holds every column, and a column that is not there is lost.
+    """
+    frames = frames_of(schema, table)
+    definition = unsparing(schema.definition)
+    definition.strict = definition.ordered = False
+    if not whole:
+        present = {name for name, _ in columns_of(definition, frames.table)} & set(table.columns)
+        definition.columns = {
+            name: column
+            for name, column in definition.columns.items()
+            if name in present or column.regex
+        }
+    with pandera_on():
+        return list(_judge_each(definition, frames, rules))
+
+
+def judge_lazily(schema: Schema, parsed: pl.LazyFrame, rows: int, rule: Rule) -> Outcome:
+    """What one check of a Polars schema finds in rows that coercion and defaults are done with.
+
+    Only its answer is held in memory. Raises CheckCrashedError.
+    """
+    empty = pl.DataFrame(schema=parsed.collect_schema())
+    frames = PolarsFrames(empty, rows)
+    (question,) = (
+        test.question for test in tests_of(schema.definition, empty) if test.rule == rule
+    )
+    assert isinstance(question, Passes)  # noqa: S101 - nothing else is compiled so
+    with pandera_on():
+        try:
+            failing = frames.failing(question.check, parsed, question.column)
+        except Exception as cause:
+            raise CheckCrashedError(rule, cause) from None
+    if isinstance(failing, bool):
+        return Outcome(rule, *_as_a_whole(frames, "fails as a whole" if failing else None))
+    return Outcome(rule, failing)
+
+
 def is_sound(schema: Schema, table: pl.DataFrame) -> bool:
     """Whether the table has the columns that the schema wants, as far as no row is looked at."""
     frames = frames_of(schema, table.clear())
-    with _pandera(schema_only=True):
-        return refusal(_unsparing(schema.definition), frames.table) is None
+    with pandera_on(schema_only=True):
+        return refusal(unsparing(schema.definition), frames.table) is None
 
 
 @contextmanager
-def _pandera(*, schema_only: bool = False) -> Iterator[None]:
+def pandera_on(*, schema_only: bool = False) -> Iterator[None]:
     """pandera switched on, whatever the environment says, and without its warnings."""
     from pandera.config import ValidationDepth, config_context
 
@@ -84,33 +141,75 @@ def _pandera(*, schema_only: bool = False) -> Iterator[None]:
         yield
 
 
-def _unsparing(definition: Any) -> Any:
-    """The schema without what makes pandera drop bad rows instead of refusing them."""
+def unsparing(definition: Any) -> Any:
+    """A copy of the schema without what makes pandera drop bad rows instead of refusing them."""
     definition = copy.deepcopy(definition)
     for part in (definition, *definition.columns.values()):
         part.drop_invalid_rows = False
     return definition
 
 
-def _judge_each(definition: Any, frames: Frames) -> Iterator[Outcome]:
+def mistyped(frames: Frames, frame: Any, name: str, dtype: Any) -> str | None:
+    """The type of a column, if it is not the one that is asked for."""
+    wrong = refusal(frames.column_schema(name, dtype), frame[[name]]) is not None
+    return str(frame[name].dtype) if wrong else None
+
+
+def _judge_each(
+    definition: Any, frames: Frames, rules: Collection[Rule] | None = None
+) -> Iterator[Outcome]:
     frame, unconvertible = _parsed(definition, frames)
     faulty: set[str | None] = set()  # columns that are lost, or of another type
-    for test in tests_of(definition, frames, frame, unconvertible):
-        if test.run is None or (test.is_check and test.rule.column in faulty):
-            yield Outcome(test.rule, None)
+    for test in tests_of(definition, frame):
+        rule, is_check = test.rule, isinstance(test.question, Passes)
+        wanted = rules is None or rule in rules
+        if not wanted and not isinstance(test.question, AsAWhole | OfType):
+            continue
+        if test.lost or (is_check and rule.column in faulty):
+            if wanted:
+                yield Outcome(rule, None)
             continue
         try:
-            failing, whole = test.run(frame)
+            failing, whole = _answer(test.question, frames, frame, unconvertible)
         except Exception as cause:
-            if not test.is_check:
+            if not is_check:
                 raise
             if not faulty:
-                raise CheckCrashedError(test.rule, cause) from None
-            yield Outcome(test.rule, None)
+                raise CheckCrashedError(rule, cause) from None
+            yield Outcome(rule, None)
             continue
-        if whole is not None and not test.is_check:
-            faulty.add(test.rule.column)
-        yield Outcome(test.rule, failing, whole)
+        if whole is not None and not is_check:
+            faulty.add(rule.column)
+        if wanted:
+            yield Outcome(rule, failing, whole)
+
+
+def _answer(
+    question: Question, frames: Frames, frame: Any, unconvertible: Mapping[str, Mask]
+) -> Finding:
+    match question:
+        case AsAWhole(fault):
+            return _as_a_whole(frames, fault)
+        case OfType(name, dtype):
+            if name in unconvertible:
+                return unconvertible[name], str(frame[name].dtype)
+            return _as_a_whole(frames, mistyped(frames, frame, name, dtype))
+        case NotNull(name):
+            return frames.nulls(frame, name), None
+        case Unique(columns, report):
+            return frames.duplicates(frame, columns, report), None
+        case Passes(check, column):
+            failing = frames.failing(check, frame, column)
+            if isinstance(failing, bool):
+                return _as_a_whole(frames, "fails as a whole" if failing else None)
+            return failing, None
+        case Accepted(definition):
+            refused = refusal(definition, frame) is not None
+            return _as_a_whole(frames, "not as declared" if refused else None)
+
+
+def _as_a_whole(frames: Frames, fault: str | None) -> Finding:
+    return np.full(frames.height, fault is not None), fault
 
 
 def _parsed(definition: Any, frames: Frames) -> tuple[Any, dict[str, Mask]]:
