@@ -12,8 +12,8 @@ from tidegate.data.sources.csv_files import CsvPieces
 from tidegate.data.sources.formats import Format
 from tidegate.data.sources.json_lines import JsonLinesPieces
 from tidegate.data.sources.pieces import Pieces, RetypedError
+from tidegate.data.sources.streams import room_in
 from tidegate.data.sources.text_types import DeclaredType
-from tidegate.errors import DataError
 
 
 @dataclass(frozen=True)
@@ -49,14 +49,8 @@ def _written(pieces: Pieces, folder: Path) -> Converted:
     parts, rows = [], 0
     for number, frame in enumerate(pieces.frames()):
         part = folder / f"{number:06}.parquet"
-        try:
+        with room_in(folder):
             frame.write_parquet(part, compression="lz4", statistics=False)
-        except OSError as error:
-            raise DataError(
-                f"a text file is written here as Parquet, and that fails: {error.strerror}",
-                where=str(folder),
-                remedy="make room there, or set TMPDIR to a folder on a larger disk",
-            ) from None
         parts.append(part)
         rows += frame.height
         schema = frame.schema

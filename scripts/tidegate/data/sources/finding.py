@@ -145,13 +145,13 @@ def _tables_below(folder: Path, place: str) -> list[Path]:
 def _stored(store: Store, path: str, place: str) -> list[Location]:
     key, is_pattern = path.strip("/"), _has_wildcards(path)
     if key and not path.endswith("/") and not is_pattern:
-        single = store.object(key)
+        single = store.object(key, where=place)
         if single is not None:
             return [Location(key.rpartition("/")[2], f"{store.address}/{key}", store, single)]
     folder, pattern = _fixed(key), key.split("/")
     depth = len(folder.split("/")) if folder else 0
     found = []
-    for item in store.objects(folder):
+    for item in store.objects(folder, where=place):
         parts = item.key.split("/")
         is_table = format_of(item.key) is not None
         if is_pattern:

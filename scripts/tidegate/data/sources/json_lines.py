@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ class JsonLinesPieces:
         for number, lines in enumerate(self._lines(), start=1):
             rows = self._rows(lines, first_line)
             first_line += len(lines)
-            for name in dict.fromkeys(name for row in rows for name in row):
+            for name in dict.fromkeys(chain.from_iterable(rows)):
                 if name not in self._columns:
                     self._columns[name] = JsonColumn(name, self._declared(name))
                     retyped |= number > 1
@@ -86,14 +87,17 @@ class JsonLinesPieces:
     def _rows(self, lines: Sequence[str], first_line: int) -> list[dict[str, Any]]:
         rows = []
         for number, line in enumerate(lines, start=first_line):
-            if not line or line.isspace():
+            text = line.strip(" \t\r")
+            if not text:
                 continue
             try:
-                row = _decode(line)
+                row, end = _decode(text)
             except _RepeatedKeyError as error:
                 raise self._damaged(f"line {number} has the key {error.key!r} twice") from None
             except (ValueError, RecursionError):
-                raise self._damaged(f"line {number} is no complete JSON value") from None
+                row, end = None, 0
+            if end < len(text):
+                raise self._damaged(f"line {number} is not one complete JSON value")
             if type(row) is not dict:
                 raise self._damaged(f"line {number} is {_NAMES[type(row)]}, not an object")
             rows.append(row)
@@ -131,4 +135,4 @@ def _with_keys_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return row
 
 
-_decode = json.JSONDecoder(object_pairs_hook=_with_keys_once).decode
+_decode = json.JSONDecoder(object_pairs_hook=_with_keys_once).raw_decode

@@ -45,14 +45,14 @@ class JsonColumn:
             self._declared = None
         self._common = _common([self._common, _type_of_all(values)])
         dtype = _storable(self._common)
-        if dtype == pl.String or dtype.is_nested():
+        if dtype.is_nested() or (dtype == pl.String and not _kinds(values) <= {str}):
             values = [_shaped(value, dtype) for value in values]
         series = pl.Series(self._name, values, dtype=dtype, strict=True)
         return series, before != (self._declared, self._common)
 
 
 def _as_declared(name: str, values: Sequence[Any], declared: pl.DataType) -> pl.Series | None:
-    kinds = set(map(type, values)) - {type(None)}
+    kinds = _kinds(values)
     if declared == pl.Boolean:
         fits = kinds <= {bool}
     elif declared.is_integer():
@@ -74,7 +74,7 @@ def _as_declared(name: str, values: Sequence[Any], declared: pl.DataType) -> pl.
 
 
 def _type_of_all(values: Iterable[Any]) -> pl.DataType | None:
-    kinds = set(map(type, values)) - {type(None)}
+    kinds = _kinds(values)
     types: list[pl.DataType | None] = [_SCALARS[kind] for kind in kinds if kind in _SCALARS]
     if int in kinds:
         whole = [value for value in values if type(value) is int]
@@ -151,6 +151,10 @@ def _shaped(value: Any, dtype: pl.DataType) -> Any:
     if dtype == pl.String and type(value) is not str:
         return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     return value
+
+
+def _kinds(values: Iterable[Any]) -> set[type]:
+    return set(map(type, values)) - {type(None)}
 
 
 def _exact(values: Iterable[Any]) -> bool:

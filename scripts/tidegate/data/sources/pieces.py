@@ -7,7 +7,7 @@ from typing import Protocol
 
 import polars as pl
 
-PIECE_BYTES = 8 << 20
+PIECE_BYTES = 4 << 20
 
 
 class RetypedError(Exception):

@@ -15,6 +15,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
 
+from tidegate.data.sources.streams import room_in
 from tidegate.errors import ConfigError, DataError
 
 Kind = Literal["s3", "gs", "az"]
@@ -53,8 +54,6 @@ _SETTINGS: Mapping[Kind, tuple[str, ...]] = {
         "AZURE_STORAGE_ENDPOINT",
     ),
 }
-_ENDPOINTS: Mapping[Kind, str] = {"s3": "AWS_ENDPOINT_URL", "az": "AZURE_STORAGE_ENDPOINT"}
-_LIBRARIES: Mapping[Kind, str] = {"s3": "boto3", "gs": "google.auth", "az": "azure.identity"}
 
 _RETRIES = 2
 _PATIENCE = timedelta(seconds=20)
@@ -67,61 +66,66 @@ class StoredObject:
 
     key: str
     size: int
-    tag: str | None
+    tag: str
 
 
 @dataclass(frozen=True)
 class Store:
-    """A bucket or container. address: `s3://bucket`. It may hold credentials: never shown."""
+    """A bucket or container. settings may hold credentials, and are never shown.
+
+    Its methods raise DataError for a store that cannot be reached, or does not let us in.
+    """
 
     address: str
     kind: Kind
     settings: Mapping[str, str] = field(repr=False)
-    plain_http: bool = False
 
-    def objects(self, folder: str) -> list[StoredObject]:
-        """Every object below a folder. Raises DataError for a store that does not answer so."""
+    def objects(self, folder: str, *, where: str) -> list[StoredObject]:
+        """Every object below a folder."""
         import obstore
 
-        with trouble_named(self.address):
+        with trouble_named(where):
             return [
-                StoredObject(found["path"], found["size"], found["e_tag"])
+                StoredObject(found["path"], found["size"], _tag(found))
                 for page in obstore.list(self._client(), prefix=folder)
                 for found in page
             ]
 
-    def object(self, key: str) -> StoredObject | None:
+    def object(self, key: str, *, where: str) -> StoredObject | None:
         """One object, or None if there is none of that name."""
         import obstore
 
-        with trouble_named(self.address):
+        with trouble_named(where):
             try:
                 found = obstore.head(self._client(), key)
             except FileNotFoundError:
                 return None
-            return StoredObject(key, found["size"], found["e_tag"])
+            return StoredObject(key, found["size"], _tag(found))
 
     def fetch(self, found: StoredObject, path: Path) -> None:
         """Copy an object into a file. Raises DataError when it is gone or changed meanwhile."""
         import obstore
 
         client = self._client()
-        with trouble_named(f"{self.address}/{found.key}"), path.open("wb") as file:
+        with room_in(path.parent), path.open("wb") as file:
             # In ranges, so that a slow line and a large object do not run into a time limit.
             for start in range(0, found.size, _RANGE_BYTES):
-                end = min(start + _RANGE_BYTES, found.size)
-                answer = obstore.get(
-                    client, found.key, options={"range": (start, end), "if_match": found.tag}
-                )
-                file.write(answer.bytes())
+                span = (start, min(start + _RANGE_BYTES, found.size))
+                with trouble_named(f"{self.address}/{found.key}"):
+                    content = obstore.get(
+                        client, found.key, options={"range": span, "if_match": f'"{found.tag}"'}
+                    ).bytes()
+                file.write(content)
 
     def scan_options(self) -> dict[str, Any]:
         """Keyword arguments for Polars' scans of this store."""
-        options = {**self.settings, "max_retries": str(_RETRIES)}
-        if self.plain_http:
-            options["allow_http"] = "true"
         return {
-            "storage_options": options,
+            "storage_options": {
+                **self.settings,
+                "allow_http": "true",
+                "max_retries": _RETRIES,
+                "retry_timeout_ms": _PATIENCE // timedelta(milliseconds=1),
+            },
             "credential_provider": None if self._has_credentials() else "auto",
         }
 
@@ -131,7 +135,7 @@ class Store:
         return from_url(
             self.address,
             config=dict(self.settings),
-            client_options={"allow_http": self.plain_http},
+            client_options={"allow_http": True},  # an endpoint of one's own says which it is
             retry_config={"max_retries": _RETRIES, "retry_timeout": _PATIENCE},
             credential_provider=None if self._has_credentials() else self._provider(),
         )
@@ -158,6 +162,11 @@ class Store:
             return AzureCredentialProvider()
         except Exception:  # each of the three libraries has its own word for "no credentials"
             return None
+
+
+def _tag(found: Mapping[str, Any]) -> str:
+    # A head has it in quotes, and some lists do not.
+    return str(found["e_tag"]).strip('"')
 
 
 def is_address(path: str) -> bool:
@@ -189,8 +198,7 @@ def store_of(address: str, environ: Mapping[str, str], *, where: str) -> tuple[S
         for name in (*_CREDENTIALS[kind], *_SETTINGS[kind])
         if environ.get(name)
     }
-    endpoint = environ.get(_ENDPOINTS.get(kind, ""), "")
-    return Store(f"{scheme}://{bucket}", kind, settings, endpoint.startswith("http://")), path
+    return Store(f"{scheme}://{bucket}", kind, settings), path
 
 
 @contextmanager
@@ -207,29 +215,33 @@ def trouble_named(where: str) -> Iterator[None]:
 def trouble(error: Exception, where: str) -> DataError:
     """What a store says, in our words: its own are long, and may hold a signed address."""
     text = str(error)
-    status = re.search(r"status code: (\d{3})", text)
-    code = re.search(r"<Code>(\w+)</Code>", text)
-    told = f" ({code[1]})" if code else ""
-    if "169.254.169.254" in text or "metadata.google.internal" in text:
-        what = "no credentials are set for it"
-        remedy = "set them in the environment (docs/data.md lists the variables)"
+    status = _first(r"status code: (\d{3})", text)
+    code = _first(r"<Code>(\w+)</Code>", text)
+    if re.search(r"169\.254\.169\.254|metadata\.google|credential provider", text):
+        what = "no credentials for it are found, or they have expired"
+        remedy = "set them in the environment (docs/data.md lists the variables), or log in"
     elif "Account must be specified" in text:
-        what = "no storage account is named"
-        remedy = "set AZURE_STORAGE_ACCOUNT_NAME"
-    elif (code and code[1] in ("NoSuchBucket", "ContainerNotFound")) or "bucket does not" in text:
+        what, remedy = "no storage account is named", "set AZURE_STORAGE_ACCOUNT_NAME"
+    elif code in ("NoSuchBucket", "ContainerNotFound"):
         what, remedy = "there is no such bucket", "mend the address, or the endpoint and region"
-    elif (status and status[1] in ("401", "403")) or isinstance(error, PermissionError):
-        what = f"access is denied{told}"
+    elif status in ("401", "403") or isinstance(error, PermissionError):
+        what = "access is denied" + (f" ({code})" if code else "")
         remedy = "give these credentials the right to list and to read there, or set others"
-    elif isinstance(error, FileNotFoundError) or (status and status[1] == "404"):
+    elif status == "404" or isinstance(error, FileNotFoundError):
         what = "the object does not exist (any more)"
         remedy = "run the pipeline that writes it, and nothing that deletes it meanwhile"
-    elif type(error).__name__ == "PreconditionError" or (status and status[1] == "412"):
+    elif status == "412":
         what, remedy = "the object changed while it was read", "run it again"
-    elif re.search(r"error sending request|tcp connect|dns error|timed out|timeout", text):
+    elif not status and re.search("error sending request|tcp connect|dns error|timed out", text):
         what = "the store cannot be reached"
         remedy = "look at the network, the proxy and the endpoint; the address may be misspelt"
     else:
-        reason = re.sub(r"\?\S+", "", (text.strip().splitlines() or [type(error).__name__])[0])
-        what, remedy = f"the store does not answer as it should: {reason[:300]}", "try again later"
+        line = (text.strip().splitlines() or [type(error).__name__])[0]
+        reason = code or re.sub(r"\?\S+", "", line)[:300]
+        what, remedy = f"the store does not answer as it should: {reason}", "try again later"
     return DataError(what, where=where, remedy=remedy)
+
+
+def _first(pattern: str, text: str) -> str | None:
+    found = re.search(pattern, text)
+    return found[1] if found else None

@@ -40,6 +40,19 @@ def unpacked(path: Path, shown: str) -> Iterator[IO[bytes]]:
             ) from None
 
 
+@contextmanager
+def room_in(folder: Path) -> Iterator[None]:
+    """Around writing into the temporary folder: raise DataError when that fails."""
+    try:
+        yield
+    except OSError as error:
+        raise DataError(
+            f"a table is copied here to be read, and that fails: {error.strerror or error}",
+            where=str(folder),
+            remedy="make room there, or set TMPDIR to a folder on a larger disk",
+        ) from None
+
+
 class Watched(io.RawIOBase):
     """A stream that counts the quotes in what was read, and ends its last line.
 
