@@ -20,7 +20,7 @@ from tidegate.data.drift.judging import judge_column, tests_of
 from tidegate.data.drift.measures import Risks
 from tidegate.data.drift.profiles import MAX_COLUMNS, profiles
 from tidegate.data.drift.results import ColumnDrift, ColumnProfile
-from tidegate.data.drift.survey import Survey, readable, survey
+from tidegate.data.drift.survey import Survey, survey
 from tidegate.verdict import Verdict
 
 _WORST_FIRST = (Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.PASS)
@@ -45,13 +45,13 @@ def examine(
 ) -> Examination:
     """Read both datasets once; judge each column, and count it for the page.
 
-    where: the dataset, for errors. Raises ConfigError for a column that neither side has, or for a
-    classifier without scikit-learn; DataError for files that turn out to be damaged.
+    where: of the drift section in the config. Raises ConfigError for a column that neither side
+    has, or for a classifier without scikit-learn. Polars' own errors pass through.
     """
     if settings.mode == "off":
         return Examination()
     if reference is None:
-        return Examination(profile=profile(current, where=where, key=key, redact=redact))
+        return Examination(profile=profile(current, key=key, redact=redact))
     if settings.classifier:
         need_scikit_learn(where)
     pair = _survey_both(current, reference, settings, where, key, redact)
@@ -77,13 +77,13 @@ def compare(
 
 
 def profile(
-    current: pl.LazyFrame, *, where: str, key: Sequence[str] = (), redact: Sequence[str] = ()
+    current: pl.LazyFrame, *, key: Sequence[str] = (), redact: Sequence[str] = ()
 ) -> tuple[ColumnProfile, ...]:
     """Histograms of a dataset that has no reference."""
-    schema = _schema(current, where, quiet=bool(redact))
+    schema = current.collect_schema()
     names = [name for name in schema if name not in (*key, *redact)]
     columns = own_columns(schema, names)
-    found = survey(current, columns[:MAX_COLUMNS], where=where, quiet=bool(redact))
+    found = survey(current, columns[:MAX_COLUMNS])
     return tuple(profiles(columns, found, None))
 
 
@@ -112,16 +112,14 @@ def _survey_both(
     key: Sequence[str],
     redact: Sequence[str],
 ) -> _Pair:
-    quiet = bool(redact)
-    now = _schema(current, where, quiet=quiet)
-    before = _schema(reference, f"{where}, reference", quiet=quiet)
+    now, before = current.collect_schema(), reference.collect_schema()
     matched = list(match(now, before, chosen_columns(now, before, settings.columns, key, where)))
     columns = [column for column in matched if isinstance(column, Column)]
     alone = [column.name for column in matched if column not in columns and column.name in now]
     own = [*columns, *own_columns(now, [name for name in alone if name not in redact])]
     return _Pair(
-        survey(current, own, where=where, quiet=quiet),
-        survey(reference, columns, where=f"{where}, reference", quiet=quiet),
+        survey(current, own),
+        survey(reference, columns),
         matched,
         {column.name: column for column in own},
     )
@@ -153,12 +151,7 @@ def _drift(pair: _Pair, settings: Drift, redact: Sequence[str]) -> Iterator[Colu
             reference_rows=rows[1],
             redacted=redacted,
         )
-    if settings.classifier and empty is None:
+    if settings.classifier:
         yield judge_classifier(
             pair.columns, pair.current, pair.reference, settings, risks, redact
         )  # fmt: skip
-
-
-def _schema(frame: pl.LazyFrame, where: str, *, quiet: bool) -> Mapping[str, pl.DataType]:
-    with readable(where, quiet):
-        return frame.collect_schema()

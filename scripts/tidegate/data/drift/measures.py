@@ -24,7 +24,7 @@ from tidegate.data.drift.sketches import Floats, Ints
 
 # The rows advised give a decision with this probability, were the present estimate the truth.
 POWER = 0.95
-_ROUNDS = 60  # of bisection
+_ROUNDS = 40  # of bisection
 _FARTHEST = 1e-9  # no more than 2 / this, two billion rows, are advised
 MeasureName = Literal["psi", "ks-distance", "roc-auc"]
 

@@ -55,9 +55,13 @@ class Numbers:
     def rows(self) -> int:
         return int(self.counts.sum()) + self.nulls + self.nans + self.lowest + self.highest
 
-    @property
-    def is_exact(self) -> bool:
-        return self.shift == 0
+    @classmethod
+    def none(cls) -> Numbers:
+        return cls(np.zeros(0, np.int64), np.zeros(0, np.int64))
+
+    def add(self, values: pl.Series, *, limit: int = MAX_ENTRIES) -> Numbers:
+        """With more rows."""
+        return self.merge(Numbers.of(values, shift=self.shift, limit=limit), limit=limit)
 
     def merge(self, other: Numbers, *, limit: int = MAX_ENTRIES) -> Numbers:
         shift = max(self.shift, other.shift)
@@ -125,6 +129,16 @@ class Values:
     @property
     def is_crowded(self) -> bool:
         return self.counts is None
+
+    @classmethod
+    def none(cls) -> Values:
+        return cls(pl.DataFrame(schema={"value": pl.String, "rows": pl.Int64}))
+
+    def add(self, values: pl.Series, *, limit: int = MAX_ENTRIES) -> Values:
+        """With more rows."""
+        return self.merge(
+            Values.of(values, crowded=self.is_crowded, limit=limit), limit=limit
+        )  # fmt: skip
 
     def merge(self, other: Values, *, limit: int = MAX_ENTRIES) -> Values:
         nulls = self.nulls + other.nulls

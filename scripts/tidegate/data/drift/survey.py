@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import polars as pl
@@ -20,7 +20,6 @@ from tidegate.data.drift.sketches import (
     bucket_of,
     shortened,
 )
-from tidegate.errors import DataError
 
 Sketch = Numbers | Values
 _CELLS_AT_ONCE = 1 << 22  # 32 MB of numbers
@@ -36,8 +35,6 @@ class Survey:
     frame: pl.LazyFrame
     rows: int
     sketches: dict[Column, Sketch]
-    where: str
-    quiet: bool = False  # whether an error's own words, which may quote the data, are kept back
     _second: dict[Column, pl.DataFrame] = field(default_factory=dict)
 
     def values_sketch(self, column: Column) -> Values:
@@ -67,31 +64,25 @@ class Survey:
                 .group_by("value")
                 .agg(pl.len().cast(pl.Int64).alias("rows"))
             )
-            with readable(self.where, self.quiet):
-                self._second[column] = query.collect(engine="streaming")
+            self._second[column] = query.collect(engine="streaming")
         return self._second[column]
 
 
-def survey(
-    frame: pl.LazyFrame, columns: Sequence[Column], *, where: str, quiet: bool = False
-) -> Survey:
-    """Read the columns once. Raises DataError where the files turn out to be damaged."""
+def survey(frame: pl.LazyFrame, columns: Sequence[Column]) -> Survey:
+    """Read the columns once.
+
+    Polars' own errors pass through, so that whoever opened the files can name the damaged one.
+    """
     if not columns:
-        with readable(where, quiet):
-            return Survey(frame, frame.select(pl.len()).collect().item(), {}, where, quiet)
+        return Survey(frame, frame.select(pl.len()).collect().item(), {})
     limit = 1 << max(8, min(MAX_ENTRIES, _MOST_ENTRIES // len(columns)).bit_length() - 1)
-    found: list[Sketch | None] = [None] * len(columns)
+    found: list[Sketch] = [Values.none() if one.by_value else Numbers.none() for one in columns]
     rows = 0
-    with readable(where, quiet), ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
         for batch in _batches(frame, columns):
             rows += batch.height
-            parts = batch.get_columns()
-            found = list(pool.map(_added, found, parts, [limit] * len(parts)))
-    sketches = {
-        column: sketch or _added(None, pl.Series(dtype=_dtype(column)), limit)
-        for column, sketch in zip(columns, found, strict=True)
-    }
-    return Survey(frame, rows, sketches, where, quiet)
+            found = list(pool.map(partial(_added, limit), found, batch.get_columns()))
+    return Survey(frame, rows, dict(zip(columns, found, strict=True)))
 
 
 def _batches(frame: pl.LazyFrame, columns: Sequence[Column]) -> Iterator[pl.DataFrame]:
@@ -104,38 +95,12 @@ def _batches(frame: pl.LazyFrame, columns: Sequence[Column]) -> Iterator[pl.Data
     return frame.select(chosen).collect_batches(chunk_size=size, maintain_order=False)
 
 
-def _added(sketch: Sketch | None, values: pl.Series, limit: int) -> Sketch:
-    """A sketch with more rows."""
-    if values.dtype == pl.String:
-        crowded = isinstance(sketch, Values) and sketch.is_crowded
-        more = Values.of(values, crowded=crowded, limit=limit)
-        return sketch.merge(more, limit=limit) if isinstance(sketch, Values) else more
-    if isinstance(sketch, Numbers):
-        return sketch.merge(Numbers.of(values, shift=sketch.shift, limit=limit), limit=limit)
-    return Numbers.of(values, limit=limit)
+def _added(limit: int, sketch: Sketch, values: pl.Series) -> Sketch:
+    return sketch.add(values, limit=limit)
 
 
 def _falls_in(buckets: Ints) -> pl.Expr:
     return bucket_of(pl.col("value")).is_in(buckets.tolist())
-
-
-def _dtype(column: Column) -> type[pl.DataType]:
-    return pl.String if column.by_value else pl.Float64
-
-
-@contextmanager
-def readable(where: str, quiet: bool) -> Iterator[None]:
-    """Turns what Polars raises on a damaged file into a DataError."""
-    try:
-        yield
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
-        lines = str(error).strip().splitlines()
-        reason = lines[0][:300] if lines and not quiet else type(error).__name__
-        raise DataError(
-            f"the data cannot be read: {reason}",
-            where=where,
-            remedy="a file is cut off, damaged, or has other columns than the rest: write it again",
-        ) from None
 
 
 def heavy_buckets(current: Values, reference: Values, share: float) -> Ints:
