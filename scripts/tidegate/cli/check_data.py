@@ -1,7 +1,8 @@
 """Hold datasets against their pandera schemas.
 
 Reads the `data` section of the config, or without a config one dataset that the flags name.
-pandas and Polars schemas, classes, objects, YAML and JSON; Parquet and CSV, files, folders, globs.
+pandas and Polars schemas, classes, objects, YAML and JSON; Parquet, CSV and JSON lines, files,
+folders, globs and object stores.
 
 Exit code 1 when more rows fail than the dataset tolerates, or a column is lost or of another type.
 

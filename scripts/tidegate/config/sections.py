@@ -278,7 +278,10 @@ class Drift(_Section):
 class Dataset(_Section):
     """A dataset that is held against its pandera schema."""
 
-    path: str = Field(description="File, folder or glob; Parquet or CSV.")
+    path: str = Field(
+        description="File, folder or glob of Parquet, CSV or JSON lines (.gz, .zst); or s3://, "
+        "gs://, az://, abfss://. Folders such as year=2013 are columns."
+    )
     schema_reference: str = Field(
         alias="schema", description="file.py:Name, package.module:Name, or a YAML or JSON file."
     )
@@ -322,7 +325,8 @@ class Evaluation(_Section):
     """The predictions table that the service's own pipeline writes."""
 
     predictions: str = Field(
-        description="Parquet or CSV file, folder or glob: key, label, score, slice columns."
+        description="Parquet, CSV or JSON lines; file, folder or glob: key, label, score, slice "
+        "columns."
     )
     inputs: str | None = Field(
         None,

@@ -3,7 +3,6 @@
 from tidegate.data.sources.digests import combined_digest, data_digest, dataset_digest
 from tidegate.data.sources.finding import (
     Location,
-    dataset_files,
     find_files,
     locate,
     locate_dataset,
@@ -17,7 +16,6 @@ __all__ = [
     "combined_digest",
     "data_digest",
     "dataset_digest",
-    "dataset_files",
     "find_files",
     "locate",
     "locate_dataset",

@@ -23,9 +23,12 @@ class CsvPieces:
     Raises DataError for rows that do not fit the header, never with their content.
     """
 
-    def __init__(self, path: Path, declared: DeclaredType, shown: str):
+    def __init__(
+        self, path: Path, declared: DeclaredType, shown: str, piece_bytes: int = PIECE_BYTES
+    ):
         self._path = path
         self._shown = shown
+        self._piece_bytes = piece_bytes
         self._declared = declared
         self._types: dict[str, ColumnType] = {}
 
@@ -55,7 +58,9 @@ class CsvPieces:
             ragged.append(row)
             return "error"
 
-        read = csv.ReadOptions(use_threads=False, block_size=PIECE_BYTES)  # else no row numbers
+        read = csv.ReadOptions(
+            use_threads=False, block_size=self._piece_bytes
+        )  # else no row numbers
         parse = csv.ParseOptions(newlines_in_values=True, invalid_row_handler=note)
         with unpacked(self._path, self._shown) as stream:
             watched = Watched(stream)
@@ -88,7 +93,7 @@ class CsvPieces:
             yield pl.DataFrame(schema=dict.fromkeys(names, pl.String))
 
     def _damage(self, error: Exception, ragged: list[Any], watched: Watched) -> DataError:
-        while watched.read(PIECE_BYTES):
+        while watched.read(self._piece_bytes):
             pass
         row = re.search(r"Row #(\d+)", str(error))
         if watched.first.startswith((b"\xff\xfe", b"\xfe\xff")):
@@ -103,7 +108,7 @@ class CsvPieces:
         elif isinstance(error, UnicodeDecodeError) or "UTF8" in str(error):
             problem = "it is not UTF-8 text" + (f", see row {row[1]}" if row else "")
         elif "straddling" in str(error):
-            problem = f"a row is longer than {PIECE_BYTES >> 20} MiB"
+            problem = f"a row is longer than {self._piece_bytes >> 20} MiB"
         elif not watched.first:
             problem = "it is empty, without even a header"
         else:

@@ -86,10 +86,6 @@ def find_files(path: str, root: Path, *, where: str) -> list[Path]:
     return [location.path for location in locate(path, root, where=where)]
 
 
-def dataset_files(config: Config, name: str, dataset: Dataset) -> list[Path]:
-    return [location.path for location in locate_dataset(config, name, dataset)]
-
-
 def _hold_to_one_format(found: Sequence[Location], place: str) -> None:
     odd = next((file for file in found if format_of(file.name) is None), None)
     if odd is not None:

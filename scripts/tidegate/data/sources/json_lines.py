@@ -25,9 +25,12 @@ class JsonLinesPieces:
     Raises DataError for a line that is no JSON object, with its number and never its content.
     """
 
-    def __init__(self, path: Path, declared: DeclaredType, shown: str):
+    def __init__(
+        self, path: Path, declared: DeclaredType, shown: str, piece_bytes: int = PIECE_BYTES
+    ):
         self._path = path
         self._shown = shown
+        self._piece_bytes = piece_bytes
         self._declared = declared
         self._columns: dict[str, JsonColumn] = {}
 
@@ -67,7 +70,7 @@ class JsonLinesPieces:
         """The lines of one piece after the other, in UTF-8."""
         with unpacked(self._path, self._shown) as stream:
             rest, seen = b"", 0
-            while content := stream.read(PIECE_BYTES):
+            while content := stream.read(self._piece_bytes):
                 whole, end, rest = (rest + content).rpartition(b"\n")
                 if end:
                     yield self._decoded(whole, seen)
