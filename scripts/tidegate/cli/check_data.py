@@ -11,6 +11,7 @@ examples:
   tidegate check-data --dataset flights
   tidegate check-data --data 'data/*.parquet' --schema src/schemas.py:Flights
   tidegate check-data data/2013-01.parquet      (only the datasets that this file belongs to)
+  tidegate check-data --base origin/main        (with what a pull request would change)
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import argparse
 import fnmatch
 import glob
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,6 +29,7 @@ from tidegate.cli import lines
 from tidegate.config import Config, Dataset
 from tidegate.context import Context
 from tidegate.data.checks import check_dataset
+from tidegate.data.contract import Base, with_contract
 from tidegate.data.results import DataReport
 from tidegate.errors import ConfigError, DataError
 
@@ -56,6 +59,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=("auto", "polars", "pandera", "spark"),
         default="auto",
         help="what runs the checks (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--base",
+        metavar="REF",
+        help="branch or commit to show the changes of contract and data against (default: in a "
+        "pull request of GitHub Actions its base branch, else none)",
     )
 
 
@@ -96,8 +105,22 @@ def run(arguments: argparse.Namespace, config: Config, context: Context) -> Data
             for name, dataset in chosen.items()
             if any(_belongs(path, dataset, config) for path in touched)
         }
+    base = _base(arguments.base, config, context)
     results = tuple(check_dataset(config, name, dataset) for name, dataset in chosen.items())
+    if base is not None:
+        results = tuple(with_contract(config, result, base) for result in results)
     return DataReport(config.service, context.commit(config.root), results)
+
+
+def _base(ref: str | None, config: Config, context: Context) -> Base | None:
+    if ref:
+        return Base.at(config, ref)
+    base = Base.of_pull_request(config, context.environ)
+    branch = context.environ.get("GITHUB_BASE_REF")
+    if branch and base is None:
+        print(f"tidegate check-data: changes of contract are not shown: origin/{branch} is not in "
+              "this clone; check out with fetch-depth: 0", file=sys.stderr)  # fmt: skip
+    return base
 
 
 def _paths(file: Path) -> Iterator[Path]:

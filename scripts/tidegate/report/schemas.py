@@ -106,6 +106,23 @@ _PROFILE = _object(
     reference_nulls=_COUNT_OR_NULL,
     detail=_TEXT_OR_NULL,
 )
+_SCHEMA_CHANGE = _object(
+    kind={"const": "schema"},
+    column=_TEXT_OR_NULL,
+    what=_TEXT,
+    before=_TEXT_OR_NULL,
+    after=_TEXT_OR_NULL,
+    effect={"enum": ["breaking", "looser", "tighter", "changed"]},
+    note=_TEXT_OR_NULL,
+)
+_DATA_CHANGE = _object(
+    kind={"const": "data"},
+    file=_TEXT,
+    change={"enum": ["added", "removed", "changed"]},
+    rows_before=_COUNT_OR_NULL,
+    rows_after=_COUNT_OR_NULL,
+    note=_TEXT_OR_NULL,
+)
 _DATASET = _object(
     name=_TEXT,
     path=_TEXT,
@@ -137,7 +154,7 @@ _DATASET = _object(
         )
     ),
     drift=_list(_DRIFT),
-    contract=_list({"type": "object"}),
+    contract=_list({"oneOf": [_SCHEMA_CHANGE, _DATA_CHANGE]}),
     profile=_list(_PROFILE),
     redacted_columns=_list(_TEXT),
 )

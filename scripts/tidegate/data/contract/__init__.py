@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from tidegate.config import Dataset
+from dataclasses import replace
+
+from tidegate.config import Config, Dataset, place_of
 from tidegate.data.contract.base import Base
 from tidegate.data.contract.comparison import compare
 from tidegate.data.contract.data_changes import data_changes
@@ -10,9 +12,18 @@ from tidegate.data.contract.description import describe
 from tidegate.data.contract.findings import Change, DataChange, SchemaChange
 from tidegate.data.contract.git import GitError
 from tidegate.data.contract.settings import compare_settings
-from tidegate.data.schemas import Schema
+from tidegate.data.results import DatasetResult
+from tidegate.data.schemas import Schema, load_schema
 
-__all__ = ["Base", "Change", "DataChange", "SchemaChange", "contract_changes"]
+__all__ = ["Base", "Change", "DataChange", "SchemaChange", "contract_changes", "with_contract"]
+
+
+def with_contract(config: Config, result: DatasetResult, base: Base) -> DatasetResult:
+    """The result of a dataset with what its contract and data have changed since the base."""
+    dataset = config.need_dataset(result.name)
+    where = place_of(config, "data", result.name, "schema")
+    schema = load_schema(dataset.schema_reference, config.root, where=where)
+    return replace(result, contract=contract_changes(result.name, dataset, schema, base))
 
 
 def contract_changes(name: str, dataset: Dataset, schema: Schema, base: Base) -> tuple[Change, ...]:

@@ -24,7 +24,7 @@ def describe(schema: Schema) -> dict[str, Any]:
         },
         # Of a schema that names no column; else it is written to them.
         "dtype": None if definition.columns else describe_type(definition.dtype),
-        "coerce": not definition.columns and definition.dtype is not None and definition.coerce,
+        "coerce": not definition.columns and bool(definition.coerce),
         "index": [_component(part) for part in _index(definition)],
         "index_options": _index_options(definition.index),
         "checks": [_check(check) for check in definition.checks],
@@ -49,7 +49,7 @@ def _column(definition: Any, column: Any) -> dict[str, Any]:
     return {
         **_component(column),
         "dtype": describe_type(dtype),
-        "coerce": dtype is not None and bool(definition.coerce or column.coerce),
+        "coerce": bool(definition.coerce or column.coerce),
         "required": bool(column.required),
         "regex": bool(column.regex),
     }
@@ -60,7 +60,7 @@ def _component(component: Any) -> dict[str, Any]:
     return {
         "name": None if component.name is None else str(component.name),
         "dtype": describe_type(component.dtype),
-        "coerce": component.dtype is not None and bool(component.coerce),
+        "coerce": bool(component.coerce),
         "nullable": bool(component.nullable),
         "unique": bool(component.unique),
         "checks": [_check(check) for check in component.checks],

@@ -70,7 +70,8 @@ def compare_types(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Di
     """The type of a column, and whether it is coerced: else pandera wants this very type."""
     before, after = old["dtype"], new["dtype"]
     if before == after:
-        yield from switch("coerce", old, new, on="looser")
+        # Without a type there is nothing to coerce to, and pandera's Polars backend fails.
+        yield from switch("coerce", old, new, on="changed" if before is None else "looser")
         return
     effect, what = _effect(before, after, old["coerce"], new["coerce"])
     names = (None if dtype is None else dtype["name"] for dtype in (before, after))
@@ -85,10 +86,10 @@ def _effect(
     before: Type | None, after: Type | None, coerced: bool, coerces: bool
 ) -> tuple[Effect, str]:
     """(effect, what to call it)"""
-    if before is None:
-        return ("changed" if coerces else "tighter"), "type"
-    if after is None:
-        return ("changed" if coerced else "looser"), "type"
+    if before is None or after is None:
+        if coerced or coerces:
+            return "changed", "type"
+        return ("tighter" if before is None else "looser"), "type"
     wider, narrower = _holds(after, before), _holds(before, after)
     what = "type widened" if wider else "type narrowed" if narrower else "type"
     if not coerced and not coerces:

@@ -388,7 +388,7 @@ def test_compare__columns_and_structure(
         (pl.List(pl.Int8), pl.List(pl.Int16), (False, False), [("type", "breaking")]),
         (None, pl.Int64, (False, True), [("type", "changed")]),
         (pl.Int64, None, (True, False), [("type", "changed")]),
-        (None, None, (False, True), []),
+        (None, None, (False, True), [("coerce", "changed")]),
     ],
 )  # fmt: skip
 def test_compare__types(
