@@ -23,15 +23,18 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tidegate import config as configs
 from tidegate.cli import lines
 from tidegate.config import Config, Dataset
 from tidegate.context import Context
 from tidegate.data.checks import check_dataset
-from tidegate.data.contract import Base, with_contract
 from tidegate.data.results import DataReport
 from tidegate.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    from tidegate.data.contract import Base
 
 AVAILABLE_ENGINES = ("auto", "pandera")
 
@@ -108,16 +111,22 @@ def run(arguments: argparse.Namespace, config: Config, context: Context) -> Data
     base = _base(arguments.base, config, context)
     results = tuple(check_dataset(config, name, dataset) for name, dataset in chosen.items())
     if base is not None:
+        from tidegate.data.contract import with_contract
+
         results = tuple(with_contract(config, result, base) for result in results)
     return DataReport(config.service, context.commit(config.root), results)
 
 
 def _base(ref: str | None, config: Config, context: Context) -> Base | None:
+    branch = context.environ.get("GITHUB_BASE_REF")
+    if not ref and not branch:
+        return None
+    from tidegate.data.contract import Base
+
     if ref:
         return Base.at(config, ref)
     base = Base.of_pull_request(config, context.environ)
-    branch = context.environ.get("GITHUB_BASE_REF")
-    if branch and base is None:
+    if base is None:
         print(f"tidegate check-data: changes of contract are not shown: origin/{branch} is not in "
               "this clone; check out with fetch-depth: 0", file=sys.stderr)  # fmt: skip
     return base
