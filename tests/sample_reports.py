@@ -73,6 +73,89 @@ def example(**fields: Any) -> dict[str, Any]:
     return {"file": "2013-05.parquet", "row": None, "value": None, "key": None, **fields}
 
 
+def drift(**fields: Any) -> dict[str, Any]:
+    """A column against the reference; by default one that has drifted, which is a warning."""
+    return {
+        "column": "dep_delay",
+        "kind": "number",
+        "verdict": "fail",
+        "blocking": False,
+        "detail": "drift: PSI 0.313 (at least 0.271 with 99 % confidence, tolerated 0.2); "
+        "median -2 → 4",
+        "rows": 133_201,
+        "reference_rows": 120_017,
+        "redacted": False,
+        "measure": "psi",
+        "effect": 0.3127,
+        "lower": 0.2711,
+        "upper": 0.3542,
+        "tolerated": 0.2,
+        "psi": 0.3127,
+        "test": "kolmogorov-smirnov",
+        "statistic": 0.142,
+        "p_value": 1.2e-9,
+        "cramers_v": None,
+        "rows_needed": None,
+        "reference_rows_needed": None,
+        **fields,
+    }
+
+
+def no_drift(column: str, **fields: Any) -> dict[str, Any]:
+    return drift(
+        **{
+            "column": column,
+            "verdict": "pass",
+            "detail": "no drift: PSI 0.012 (at most 0.02 with 99 % confidence, tolerated 0.2)",
+            "effect": 0.012,
+            "psi": 0.012,
+            "p_value": 0.31,
+            **fields,
+        }
+    )
+
+
+def profile(**fields: Any) -> dict[str, Any]:
+    """A histogram of numbers, now and in the reference."""
+    return {
+        "column": "dep_delay",
+        "kind": "number",
+        "labels": ["below -10", "-10 to 0", "0 to 10", "10 to 20", "20 to 30", "30 and above"],
+        "edges": [-10.0, 0.0, 10.0, 20.0, 30.0],
+        "current": [9_120, 41_300, 45_020, 20_310, 10_200, 4_251],
+        "reference": [12_010, 61_400, 28_200, 9_807, 5_000, 2_600],
+        "nulls": 3_000,
+        "reference_nulls": 1_000,
+        "detail": None,
+        **fields,
+    }
+
+
+def schema_change(**fields: Any) -> dict[str, Any]:
+    return {
+        "kind": "schema",
+        "column": "carrier",
+        "what": "isin",
+        "before": "'9E', 'AA', 'AS', 'B6', 'DL', 'EV'",
+        "after": "'9E', 'AA', 'AS', 'B6', 'DL'",
+        "effect": "tighter",
+        "note": None,
+        **fields,
+    }
+
+
+def data_change(**fields: Any) -> dict[str, Any]:
+    return {
+        "kind": "data",
+        "file": "data/flights/2013-05.parquet",
+        "change": "changed",
+        "rows_before": 28_000,
+        "rows_after": 28_796,
+        "note": None,
+        **fields,
+    }
+
+
 def gate_report(*results: dict[str, Any], **fields: Any) -> dict[str, Any]:
     """gate-model's report; by default of a model as good as version 3 in production."""
     chosen = list(results) or [result(), log_loss(), slice_result()]

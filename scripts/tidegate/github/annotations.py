@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from tidegate.github.schema_lines import DOCUMENTS, line_of, schema_file
-from tidegate.report import escape, findings, numbers, rules
+from tidegate.report import escape, findings, numbers, rules, wording
 from tidegate.report.redaction import censored
 
 Report = Mapping[str, Any]
@@ -105,6 +105,7 @@ def _of_data(data: Report, files: _Files) -> Iterator[Annotation]:
             yield from _of_failing(dataset, files)
         for check in findings.warnings(dataset):
             yield _of_check("warning", dataset, check, files)
+        yield from _of_comparison(dataset, files)
 
 
 def _of_failing(dataset: Report, files: _Files) -> Iterator[Annotation]:
@@ -118,16 +119,32 @@ def _of_failing(dataset: Report, files: _Files) -> Iterator[Annotation]:
         message += f": {named}" if named else ""
         yield Annotation("error", title, message, files.of_schema(dataset, None), _ABOUT_THE_WHOLE)
     for place in files.of_dvc(dataset):
-        told = (
-            f"{findings.rows_in_words(dataset)} Of its rules, {findings.tally(dataset['checks'])}."
-        )
+        told = f"{wording.rows(dataset)} Of its rules, {findings.tally(dataset)}."
         yield Annotation("error", title, told, place, dataset["failing_rows"] / dataset["rows"])
+
+
+def _of_comparison(dataset: Report, files: _Files) -> Iterator[Annotation]:
+    """Drift from the reference, and changes of the schema that break what kept to it."""
+    drifting = findings.drifting(dataset)
+    if drifting:
+        blocks = dataset["verdict"] == "fail" and bool(findings.blocking_drift(dataset))
+        message = f"{wording.sentence(wording.drift(dataset))}. {rules.REMEDIES['drift']}"
+        place = next(files.of_dvc(dataset), None)
+        yield Annotation("error" if blocks else "warning", _title(dataset, None), message, place)
+    for change in findings.schema_changes(dataset):
+        if change["effect"] == "breaking":
+            column = change["column"]
+            values = [escape.plain(change[side] or "nothing", 80) for side in ("before", "after")]
+            message = f"a breaking change: {escape.plain(change['what'], 120)}"
+            message += "" if values == ["nothing"] * 2 else f", {values[0]} → {values[1]}"
+            place = files.of_schema(dataset, column)
+            yield Annotation("warning", _title(dataset, column), message, place)
 
 
 def _of_check(level: Level, dataset: Report, check: Report, files: _Files) -> Annotation:
     rule = rules.words(check).spelt(escape.plain, escape.plain)
     failing = check["failing_rows"]
-    parts = [f"{check['column'] or findings.subject(check)}: {rule}"]
+    parts = [f"{check['column'] or wording.subject(check)}: {rule}"]
     if failing:
         share = numbers.share(check["share"])
         parts.append(f"broken by {numbers.plural(failing, 'row')} ({share})")
@@ -147,8 +164,8 @@ def _such_as(check: Report) -> str:
     example = next(iter(check["examples"]), None)
     if example is None:
         return ""
-    place = findings.place_in_words(example)
-    value = findings.value_of(example, check)
+    place = wording.place(example)
+    value = wording.value_of(example, check)
     return f" Such as {place}{'' if value is None else f': {escape.plain(value, 80)}'}."
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from tidegate.github.annotations import annotations_of
+from tidegate.report.page import has_page
 
 Report = Mapping[str, Any]
 
@@ -17,7 +18,8 @@ def _release_of(report: Report) -> str:
     return str(report["release"]["id"])
 
 
-# Verb -> its outputs beside verdict, blocked and report. tests/contract holds action.yml to it.
+# Verb -> its outputs beside verdict, blocked, report and, where it has one, page. tests/contract
+# holds action.yml to it.
 OUTPUTS: Mapping[str, Mapping[str, Callable[[Report], str | None]]] = {
     "register-model": {
         "model-version": lambda report: report["version"],
@@ -54,6 +56,8 @@ def publish(
         "blocked": "true" if report["blocked"] else "false",
         "report": str(folder / (f"{verb}.md" if verb == "comment" else f"{verb}.json")),
     }
+    if has_page(verb):
+        outputs["page"] = str(folder / f"{verb}.html")
     for name, value in OUTPUTS.get(verb, {}).items():
         outputs[name] = value(report) if report["error"] is None else None
     if path := environ.get("GITHUB_OUTPUT"):

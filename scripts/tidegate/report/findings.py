@@ -1,4 +1,4 @@
-"""What a report of check-data says, sorted for those who read it; nothing is escaped here."""
+"""What a report of check-data holds, chosen, counted and put in order for those who read it."""
 
 from __future__ import annotations
 
@@ -7,33 +7,42 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tidegate.report import escape, numbers
 from tidegate.report.rules import REMEDIES, TITLES, Family, family
 
 Report = Mapping[str, Any]
 
+_EFFECTS = ("breaking", "looser", "tighter", "changed")
+
 
 @dataclass(frozen=True)
 class Tally:
-    """How the rules of a dataset came out. warning: broken, where that is only a warning."""
+    """How rules came out.
 
-    holding: int
-    broken: int
-    warning: int
-    unjudged: int
+    tolerated: broken, but by no more rows than the dataset tolerates; warning: broken, where that
+    is only a warning.
+    """
+
+    holding: int = 0
+    broken: int = 0
+    tolerated: int = 0
+    warning: int = 0
+    unjudged: int = 0
 
     @property
     def rules(self) -> int:
-        return self.holding + self.broken + self.warning + self.unjudged
+        return self.holding + self.broken + self.tolerated + self.warning + self.unjudged
 
     def __str__(self) -> str:
         """`42 of 51 hold, 4 are broken, 5 could not be judged`: every rule is in it."""
         if self.holding == self.rules:
             return "the one rule holds" if self.rules == 1 else f"all {self.rules:,} hold"
-        holds = "holds" if self.holding == 1 else "hold"
-        parts = [f"{self.holding:,} of {self.rules:,} {holds}"]
+        holds = "hold" if self.holding > 1 else "holds"
+        parts = [f"{f'{self.holding:,}' if self.holding else 'none'} of {self.rules:,} {holds}"]
         if self.broken:
             parts.append(f"{self.broken:,} {'is' if self.broken == 1 else 'are'} broken")
+        if self.tolerated:
+            are = "is" if self.tolerated == 1 else "are"
+            parts.append(f"{self.tolerated:,} {are} broken within what is tolerated")
         if self.warning:
             parts.append(f"{self.warning:,} {'warns' if self.warning == 1 else 'warn'}")
         if self.unjudged:
@@ -43,15 +52,15 @@ class Tally:
 
 @dataclass(frozen=True)
 class Portion:
-    """A dataset and as many of its rules as there is room for."""
+    """A dataset and as much of one of its lists as there is room for."""
 
     dataset: Report
-    checks: Sequence[Report]
+    items: Sequence[Report]
     left_out: int
 
     @property
     def count(self) -> int:
-        return len(self.checks) + self.left_out
+        return len(self.items) + self.left_out
 
 
 @dataclass(frozen=True)
@@ -63,23 +72,19 @@ class Advice:
     remedy: str
 
 
-def tally(checks: Iterable[Report]) -> Tally:
-    found = {"holding": 0, "broken": 0, "warning": 0, "unjudged": 0}
-    for check in checks:
-        found[_state(check)] += 1
-    return Tally(**found)
+def tally(*datasets: Report) -> Tally:
+    return Tally(**Counter(state(c, dataset) for dataset in datasets for c in dataset["checks"]))
 
 
-def _state(check: Report) -> str:
-    if check["verdict"] == "pass":
-        return "warning" if warns(check) else "holding"
-    return "broken" if check["verdict"] == "fail" else "unjudged"
-
-
-def warns(check: Report) -> bool:
-    """Whether a rule is broken that merely warns. A category that vanished has no rows."""
+def state(check: Report, dataset: Report) -> str:
+    """A field of Tally: how a rule came out."""
+    if check["verdict"] == "fail":
+        return "broken" if dataset["verdict"] == "fail" else "tolerated"
+    if check["verdict"] != "pass":
+        return "unjudged"
+    # A rule that merely warns passes, broken or not. A category that vanished has no rows.
     found = check["failing_rows"] or (check["kind"] == "categories" and check["detail"])
-    return bool(check["verdict"] == "pass" and check["warns"] and found)
+    return "warning" if check["warns"] and found else "holding"
 
 
 def worst_first(datasets: Iterable[Report]) -> list[Report]:
@@ -96,12 +101,8 @@ def broken(dataset: Report) -> list[Report]:
     return [check for check in dataset["checks"] if check["verdict"] == "fail"]
 
 
-def warning_datasets(data: Report) -> list[Report]:
-    return [dataset for dataset in data["datasets"] if warnings(dataset)]
-
-
 def warnings(dataset: Report) -> list[Report]:
-    return [check for check in dataset["checks"] if warns(check)]
+    return [check for check in dataset["checks"] if state(check, dataset) == "warning"]
 
 
 def unjudged(dataset: Report) -> list[Report]:
@@ -120,25 +121,78 @@ def failing_checks(data: Report) -> Iterator[tuple[Report, Report]]:
             yield dataset, check
 
 
-def portions(
-    datasets: Iterable[Report], room: int, of: Callable[[Report], list[Report]] = broken
-) -> list[Portion]:
-    """As many rules as there is room for: of each dataset the same number, the worst first.
+def drifting(dataset: Report) -> list[Report]:
+    """Columns that differ from the reference, the farthest first."""
+    found = [found for found in dataset["drift"] if found["verdict"] == "fail"]
+    return sorted(found, key=lambda one: -_excess(one))
 
-    What one dataset does not need goes to the others. Datasets for which there is no room at all
-    are left out.
+
+def blocking_drift(dataset: Report) -> list[Report]:
+    """Those of them that stop the change."""
+    return [found for found in drifting(dataset) if found["blocking"]]
+
+
+def noted_drift(dataset: Report) -> list[Report]:
+    """Those of them that are a warning, then the columns of which nobody can tell."""
+    noted = [found for found in drifting(dataset) if not found["blocking"]]
+    return noted + [found for found in dataset["drift"] if found["verdict"] == "inconclusive"]
+
+
+def all_drift(dataset: Report) -> list[Report]:
+    """Every column that was compared: those that differ, those not decided, the rest."""
+    order = {"inconclusive": 0, "pass": 1}
+    rest = [found for found in dataset["drift"] if found["verdict"] != "fail"]
+    return [*drifting(dataset), *sorted(rest, key=lambda found: order[found["verdict"]])]
+
+
+def _excess(found: Report) -> float:
+    """How far beyond what is tolerated; a column that is gone is farther away than any other."""
+    effect, tolerated = found["effect"], found["tolerated"]
+    return float("inf") if effect is None or not tolerated else effect / tolerated
+
+
+def schema_changes(dataset: Report) -> list[Report]:
+    """What the schema asks now and did not before, the gravest first."""
+    changes = [change for change in dataset["contract"] if change["kind"] == "schema"]
+    return sorted(changes, key=lambda change: _EFFECTS.index(change["effect"]))
+
+
+def data_changes(dataset: Report) -> list[Report]:
+    return [change for change in dataset["contract"] if change["kind"] == "data"]
+
+
+def effects(dataset: Report) -> dict[str, int]:
+    """How many changes of the schema have which effect, the gravest first."""
+    counts = Counter(change["effect"] for change in schema_changes(dataset))
+    return {effect: counts[effect] for effect in _EFFECTS if counts[effect]}
+
+
+def columns(dataset: Report) -> list[Report]:
+    """The columns' profiles: of broken rules first, then of warnings and drift, then the rest."""
+    first = [*broken(dataset), *unjudged(dataset), *warnings(dataset), *drifting(dataset)]
+    places = {found["column"]: place for place, found in reversed([*enumerate(first)])}
+    profiles = [profile for profile in dataset["profile"] if profile["column"] is not None]
+    return sorted(profiles, key=lambda profile: places.get(profile["column"], len(first)))
+
+
+def portions(
+    datasets: Sequence[Report], room: int, of: Callable[[Report], list[Report]] = broken
+) -> list[Portion]:
+    """As much of the datasets' lists as there is room for: of each the same number, from the top.
+
+    What one dataset does not need goes to the others.
     """
-    found = [(dataset, of(dataset)) for dataset in datasets][:room]
-    shares = [0] * len(found)
-    while room > 0 and (
-        wanting := [i for i, share in enumerate(shares) if share < len(found[i][1])]
-    ):
+    lists = [of(dataset) for dataset in datasets]
+    shares = [0] * len(lists)
+    while room > 0 and (wanting := [i for i, items in enumerate(lists) if shares[i] < len(items)]):
+        least = min(len(lists[i]) - shares[i] for i in wanting)
+        each = max(1, min(least, room // len(wanting)))
         for index in wanting[:room]:
-            shares[index] += 1
-        room -= len(wanting)
+            shares[index] += each
+        room -= each * len(wanting)
     return [
-        Portion(dataset, checks[:share], len(checks) - share)
-        for share, (dataset, checks) in zip(shares, found, strict=True)
+        Portion(dataset, items[:share], len(items) - share)
+        for dataset, items, share in zip(datasets, lists, shares, strict=True)
     ]
 
 
@@ -146,67 +200,13 @@ def advice(data: Report) -> list[Advice]:
     """What to do about the broken rules, once for each kind."""
     by_family: dict[Family, dict[tuple[str, str | None], None]] = {}
     for dataset, check in failing_checks(data):
-        of_kind = by_family.setdefault(family(check), {})
-        of_kind[dataset["name"], check["column"]] = None
+        by_family.setdefault(family(check), {})[dataset["name"], check["column"]] = None
+    for dataset in failing_datasets(data):
+        for found in blocking_drift(dataset):
+            by_family.setdefault("drift", {})[dataset["name"], found["column"]] = None
     return [Advice(TITLES[kind], tuple(of), REMEDIES[kind]) for kind, of in by_family.items()]
-
-
-def subject(check: Report) -> str:
-    """What a rule is about, where it is about no single column."""
-    return "dataset" if check["kind"] == "rows" else "row"
-
-
-def place_in_words(example: Report) -> str:
-    """Where an example stands: by its key if it has one, else by its file and row."""
-    if example["key"]:
-        return ", ".join(
-            f"{escape.plain(name, 60)} {escape.plain(value, 60)}"
-            for name, value in example["key"].items()
-        )
-    row = "" if example["row"] is None else f" row {example['row']}"
-    return f"{escape.plain(example['file'], 120)}{row}"
-
-
-def value_of(example: Report, check: Report) -> str | None:
-    """What an example holds; None where that says nothing, or is not to be shown."""
-    if check["redacted"] or check["check"].startswith("column_"):
-        return None  # of a column that is lost, the value is its own name
-    value: str | None = example["value"]
-    return value
-
-
-def rows_in_words(dataset: Report) -> str:
-    """How many rows fail, and whether that is tolerated."""
-    failing, tolerated = dataset["failing_rows"], dataset["tolerated_rows"]
-    if not failing:
-        return f"None of {dataset['rows']:,} rows fails."
-    share = numbers.share(failing / dataset["rows"])
-    some = f"{failing:,} of {numbers.plural(dataset['rows'], 'row')} ({share})"
-    some += " fails" if failing == 1 else " fail"
-    if failing <= tolerated:
-        return f"{some}; up to {tolerated:,} are tolerated."
-    return f"{some}, {f'and {tolerated:,} are' if tolerated else 'and none is'} tolerated."
 
 
 def schemas(data: Report) -> list[str]:
     """The schemas of the datasets that break theirs."""
     return list(dict.fromkeys(dataset["schema"] for dataset in failing_datasets(data)))
-
-
-def in_words(data: Report) -> str:
-    """Why data is refused, in a few words: `the data breaks 5 rules of its contract (flights)`."""
-    failing = failing_datasets(data)
-    rules = sum(len(broken(dataset)) for dataset in failing)
-    if rules:
-        return (
-            f"the data breaks {numbers.plural(rules, 'rule')} of its contract ({_names(failing)})"
-        )
-    unknown = sum(len(unjudged(dataset)) for dataset in failing)
-    return f"{numbers.plural(unknown, 'rule')} of the data could not be judged ({_names(failing)})"
-
-
-def _names(datasets: Sequence[Report]) -> str:
-    names = [escape.plain(dataset["name"], 60) for dataset in datasets]
-    return (
-        ", ".join(names) if len(names) < 5 else f"{', '.join(names[:3])} and {len(names) - 3} more"
-    )

@@ -10,7 +10,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from tidegate import __version__
-from tidegate.report import escape, findings, numbers, rules
+from tidegate.report import escape, findings, numbers, rules, wording
 from tidegate.report.redaction import censored
 
 MAX_COMMENT = 65_536
@@ -26,11 +26,10 @@ class _Shown:
     slices: int
     rules: int
     datasets: int
-    notes: int = 1_000
 
 
 # GitHub refuses a comment beyond MAX_COMMENT: the least important goes first.
-_SHORTER = (_Shown(10, 30, 50), _Shown(3, 10, 20), _Shown(0, 5, 5, 5))
+_SHORTER = (_Shown(10, 30, 50), _Shown(3, 10, 10), _Shown(0, 5, 5))
 # A verb's own report is the summary of its step, too: GitHub takes a megabyte of it.
 _FULLER = (_Shown(1_000, 500, 500), _Shown(1_000, 100, 100), _Shown(1_000, 20, 20))
 
@@ -117,7 +116,7 @@ def _decided(reports: Mapping[str, Report], verb: str) -> Report | None:
 def _headline(reports: Mapping[str, Report], missing: Sequence[str]) -> tuple[str, bool]:
     """(one line that a person understands, whether the change is blocked)."""
     data, gate = _decided(reports, "check-data"), _decided(reports, "gate-model")
-    reasons = [findings.in_words(data)] if data is not None and data["blocked"] else []
+    reasons = [wording.refusal(data)] if data is not None and data["blocked"] else []
     reasons += [_gate_in_words(gate)] if gate is not None and gate["blocked"] else []
     if reasons:
         unsure = gate is not None and gate["verdict"] == "inconclusive" and len(reasons) == 1
@@ -191,47 +190,51 @@ def _rule(check: Report) -> str:
 
 
 def _example(example: Report, check: Report) -> str:
-    """Where an example stands, by its key if it has one, and what it holds."""
+    """Where an example stands, and what it holds."""
     if example["key"]:
         place = ", ".join(
             f"{escape.markdown(name, 60)} {escape.code(value, 60)}"
             for name, value in example["key"].items()
         )
     else:
-        place = escape.markdown(example["file"], 120)
-        if example["row"] is not None:
-            place += f" row {example['row']}"
-    if check["redacted"]:
-        return f"{place} (value redacted)"
-    if example["value"] is None or check["check"].startswith("column_"):
-        return place  # the value is the column's own name
-    return f"{place}: {escape.code(example['value'], 80)}"
+        place = escape.markdown(wording.place(example))
+    value = wording.value_of(example, check)
+    if value is None:
+        return f"{place} (value redacted)" if check["redacted"] else place
+    return f"{place}: {escape.code(value, 80)}"
 
 
 def _columns(names: Sequence[tuple[str, str | None]]) -> str:
     """Columns of a piece of advice, each once, the first few by name."""
     columns = list(dict.fromkeys(column for _, column in names if column is not None))
-    return f" ({_first_few([escape.code(column, 60) for column in columns])})" if columns else ""
+    return (
+        f" ({wording.first_few([escape.code(column, 60) for column in columns])})"
+        if columns
+        else ""
+    )
 
 
 def _wanting(counts: Mapping[str | None, int]) -> str:
     """Columns with the number of rules that nothing is known of."""
     columns = ["the whole row" if column is None else escape.code(column, 60) for column in counts]
     shown = zip(columns, counts.values(), strict=True)
-    return _first_few([f"{column} ({numbers.plural(count, 'rule')})" for column, count in shown])
+    return wording.first_few(
+        [f"{column} ({numbers.plural(count, 'rule')})" for column, count in shown]
+    )
 
 
-def _first_few(items: Sequence[str]) -> str:
-    return ", ".join(items) if len(items) < 8 else f"{', '.join(items[:6])}, {len(items) - 6} more"
+def _drift_icon(found: Report) -> str:
+    """Drift that merely warns does not look like a failure."""
+    return "⚠️" if found["verdict"] == "fail" and not found["blocking"] else _ICONS[found["verdict"]]
 
 
 def _schemas(data: Report) -> str:
-    return _first_few([escape.code(reference) for reference in findings.schemas(data)])
+    return wording.first_few([escape.code(reference) for reference in findings.schemas(data)])
 
 
 def _numbered(portions: Sequence[findings.Portion]) -> bool:
     """Whether a row is named by its number anywhere."""
-    checks = (check for portion in portions for check in portion.checks)
+    checks = (check for portion in portions for check in portion.items)
     examples = (example for check in checks for example in check["examples"][:3])
     return any(example["row"] is not None and not example["key"] for example in examples)
 
@@ -251,6 +254,7 @@ def _environment() -> Environment:
         "code": escape.code,
         "block": escape.block,
         "figure": numbers.figure,
+        "brief": numbers.brief,
         "count": numbers.count,
         "plural": numbers.plural,
         "share": numbers.share,
@@ -268,8 +272,9 @@ def _environment() -> Environment:
         "columns": _columns,
         "tally": findings.tally,
         "wanting": _wanting,
+        "drift_icon": _drift_icon,
         "schemas": _schemas,
         "numbered": _numbered,
     }
-    environment.globals |= {"marker": marker, "findings": findings}
+    environment.globals |= {"marker": marker, "findings": findings, "wording": wording}
     return environment

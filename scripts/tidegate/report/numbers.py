@@ -24,6 +24,18 @@ def limit(value: float) -> str:
     return f"{value:.5g}"
 
 
+def brief(value: float | None) -> str:
+    """Three significant digits."""
+    return "–" if value is None else f"{value:.3g}"
+
+
+def chance(value: float | None) -> str:
+    """A p-value: two digits, and nothing closer to zero than people can make use of."""
+    if value is None:
+        return "–"
+    return f"<{_TIGHT}0.001" if value < 0.001 else f"{value:.2g}"
+
+
 def count(value: int | None) -> str:
     return "–" if value is None else f"{value:,}"
 

@@ -6,19 +6,15 @@ that could hold one, and by what may stay rather than by what must go.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any
+from urllib.parse import unquote
 
 Report = Mapping[str, Any]
 WITHHELD = "what was found is not shown: the column is redacted"
 
-# What a finding about a redacted column may still say.
-_KEPT = {
-    "drift": {"column", "kind"},
-    "contract": {"column", "kind"},
-    "profile": {"column", "kind"},
-}
+# What drift may still say of a redacted column; numbers may all stay.
+_PLAIN_WORDS = {"column", "kind", "verdict", "measure", "test"}
 
 
 def censored(data: Report) -> dict[str, Any]:
@@ -28,8 +24,9 @@ def censored(data: Report) -> dict[str, Any]:
 
 def redacted_columns(dataset: Report) -> set[str]:
     """Those that the config names, and those that a check says it is of."""
-    marked = {check["column"] for check in dataset["checks"] if check["redacted"]}
-    return {*dataset["redacted_columns"], *marked} - {None}
+    marked = [*dataset["checks"], *dataset["drift"]]
+    names = {found["column"] for found in marked if found["redacted"]}
+    return {*dataset["redacted_columns"], *names} - {None}
 
 
 def _dataset(dataset: Report) -> Report:
@@ -39,6 +36,9 @@ def _dataset(dataset: Report) -> Report:
     return {
         **dataset,
         "checks": [_check(check, hidden) for check in dataset["checks"]],
+        "drift": [_drift(found, hidden) for found in dataset["drift"]],
+        "contract": [_change(change, hidden) for change in dataset["contract"]],
+        "profile": [found for found in dataset["profile"] if found["column"] not in hidden],
     }
 
 
@@ -64,8 +64,30 @@ def _example(example: Report, hidden: set[str], redacted: bool) -> Report:
     }
 
 
+def _drift(found: Report, hidden: set[str]) -> Report:
+    if found["column"] not in hidden:
+        return found
+    kept = {
+        name: value
+        for name, value in found.items()
+        if name in _PLAIN_WORDS or value is None or isinstance(value, bool | int | float)
+    }
+    return {**dict.fromkeys(found), **kept, "detail": WITHHELD}
+
+
+def _change(change: Report, hidden: set[str]) -> Report:
+    if change["kind"] == "data":
+        return {**change, "file": _partition(change["file"], hidden)}
+    if change["column"] not in hidden:
+        return change
+    return {**change, "before": None, "after": None, "note": WITHHELD}
+
+
 def _partition(file: str, hidden: Iterable[str]) -> str:
-    """A hive partition's folder, `column=value`, without the value."""
-    for column in hidden:
-        file = re.sub(rf"(?:^|(?<=/)){re.escape(column)}=[^/]*", f"{column}=…", file)
-    return file
+    """A file's path without the values that hive partitions, `column=value`, have in it."""
+
+    def shown(folder: str) -> str:
+        name = unquote(folder)
+        return next((f"{column}=…" for column in hidden if name.startswith(f"{column}=")), folder)
+
+    return "/".join(map(shown, file.split("/")))

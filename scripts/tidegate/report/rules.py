@@ -26,6 +26,7 @@ Family = Literal[
     "rows",
     "categories",
     "own",
+    "drift",
 ]
 
 
@@ -164,6 +165,7 @@ TITLES: Mapping[Family, str] = {
     "rows": "Number of rows",
     "categories": "Categories",
     "own": "Checks of your own",
+    "drift": "Drift",
 }
 # What to do, one sentence or two for each family.
 REMEDIES: Mapping[Family, str] = {
@@ -189,4 +191,6 @@ REMEDIES: Mapping[Family, str] = {
     "categories": "See whether a value was renamed or misspelt at its source. If the change is "
     "right, take a newer reference; the model has never seen a new category.",
     "own": "Look at the check in the schema and at the rows that it names.",
+    "drift": "See what changed at the source since the reference was taken. If the data is right, "
+    "take a newer reference, and train on data that is like it.",
 }

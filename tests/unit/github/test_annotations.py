@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sample_reports import (
@@ -15,8 +15,11 @@ from sample_reports import (
     command_report,
     data_report,
     dataset,
+    drift,
     example,
     gate_report,
+    no_drift,
+    schema_change,
     worse_slice,
 )
 from tidegate.github.annotations import MAX_ANNOTATIONS, Annotation, Place, annotations_of
@@ -54,7 +57,8 @@ def test_annotations_of__broken_rule__says_what_where_how_many_and_what_to_do():
     assert found.message == (
         "carrier: one of '9E', 'AA', 'AS', 'B6', 'DL'; broken by 412 rows "
         "(0.3\N{NO-BREAK SPACE}%). Such as 2013-05.parquet row 17: ZZ. Correct the values where "
-        "they are entered. One that is new and right belongs in the schema, and the model has never seen it."
+        "they are entered. One that is new and right belongs in the schema, and the model has "
+        "never seen it."
     )
     assert (found.level, found.title) == ("error", "dataset flights, carrier")
 
@@ -130,7 +134,7 @@ def test_annotations_of__data_under_dvc__points_at_its_file_and_digest(
     )
     assert found.message == (
         "412 of 133,201 rows (0.3\N{NO-BREAK SPACE}%) fail, and none is tolerated. Of its rules, "
-        "0 of 1 hold, 1 is broken."
+        "none of 1 holds, 1 is broken."
     )
 
 
@@ -163,6 +167,7 @@ def test_annotations_of__row_count__comes_before_rules_that_few_rows_break():
     )
 
 
+@settings(deadline=None)
 @given(
     errors=st.integers(0, 30),
     warnings=st.integers(0, 30),
@@ -192,6 +197,35 @@ def test_annotations_of__many__are_the_worst_and_count_the_rest(
         words = {"e": "error", "w": "warning"}
         assert said == [f"{number} {words[kind]}" for kind, number in counts.items() if number]
         assert found[-1].level == ("error" if counts["e"] else "warning")
+
+
+def test_annotations_of__drift_and_a_breaking_change__are_warnings_where_they_are(service):
+    write(service / "data/flights.dvc", DVC)
+    changes = [
+        schema_change(column="dep_delay", what="dtype", before="Int64", after="Float64",
+                      effect="breaking"),
+        schema_change(column="carrier", effect="looser"),
+    ]  # fmt: skip
+    found = of(dataset(drift=[drift(), no_drift("dest")], contract=changes), service=service)
+
+    assert [(item.level, item.message.partition(". ")[0], item.place) for item in found] == [
+        (
+            "warning",
+            "Drift in 1 of 2 columns (dep_delay)",
+            Place("services/shop/data/flights.dvc", 2),
+        ),
+        (
+            "warning",
+            "a breaking change: dtype, Int64 → Float64",
+            Place("services/shop/src/flight_delay/schemas.py", 6),
+        ),
+    ]
+
+
+def test_annotations_of__drift_that_stops_the_change__is_an_error():
+    found = of(dataset(drift=[drift(blocking=True)], verdict="fail"))
+
+    assert [item.level for item in found] == ["error"]
 
 
 def test_annotations_of__redacted_column__shows_no_value():

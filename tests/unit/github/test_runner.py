@@ -45,6 +45,7 @@ def test_publish__a_pass__sets_outputs_and_summary_and_says_nothing(tmp_path):
         "verdict": "pass",
         "blocked": "false",
         "report": str(tmp_path / "check-data.json"),
+        "page": str(tmp_path / "check-data.html"),
     }
     assert summary == "## text\n"
     assert log == ""

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandera.polars as pa
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tidegate.github.schema_lines import line_of, schema_file
@@ -144,6 +144,7 @@ def test_line_of__document_of_another_shape__does_not_stumble(text):
     assert line_of(text, None, "b") == 1
 
 
+@settings(deadline=None)
 @given(st.text(), st.sampled_from(["Flights", None]), st.text())
 def test_line_of__any_text__is_a_line_of_it_or_unknown(text, name, column):
     line = line_of(text, name, column)
@@ -151,6 +152,7 @@ def test_line_of__any_text__is_a_line_of_it_or_unknown(text, name, column):
     assert line is None or 1 <= line <= text.count("\n") + 1
 
 
+@settings(deadline=None)
 @given(
     columns=st.lists(st.text(min_size=1), min_size=1, unique=True),
     before=st.integers(0, 5),
