@@ -156,6 +156,46 @@ def data_change(**fields: Any) -> dict[str, Any]:
     }
 
 
+def full_data_report(text: str = "a name", **fields: Any) -> dict[str, Any]:
+    """A report with something in every part of the page; every text in it is `text`."""
+    sample = example(file=text, row=3, value=text, key={text: text})
+    rules = [
+        check(column=text, check=text, detail=text, examples=[sample] * 2),
+        check(column=text, check=f"isin(['{text}'])", examples=[{**sample, "key": None}]),
+        check(column=None, check=text, kind="rows", failing_rows=0, verdict="fail", examples=[]),
+        check(column=f"{text} 4", check=text, redacted=True, examples=[sample]),
+        check(column=text, check=text, failing_rows=0, verdict="inconclusive", examples=[]),
+        check(column=text, check=text, kind="categories", warns=True, verdict="pass", detail=text),
+        check(column=text, check=text, failing_rows=0, examples=[]),
+    ]
+    parts = {
+        "name": text,
+        "path": text,
+        "schema": text,
+        "engine": text,
+        "verdict": "fail",
+        "drift": [
+            drift(column=f"{text} 2", detail=text),
+            drift(column=None, detail=text, verdict="inconclusive"),
+            no_drift(f"{text} 3", detail=text),
+        ],
+        "contract": [
+            schema_change(column=text, what=text, before=text, after=text, note=text),
+            schema_change(column=None, what=text, before=None, after=text, effect="breaking"),
+            data_change(file=text, note=text),
+        ],
+        "profile": [
+            profile(column=f"{text} 2", labels=[text] * 6, detail=text),
+            profile(column=f"{text} 3", labels=[text] * 6, edges=None, reference=None),
+            profile(column=None, labels=[], edges=None, current=[], reference=None, detail=text),
+        ],
+    }
+    tolerant = dataset(check(column=text, check=text), verdict="pass", tolerated_rows=500)
+    return data_report(
+        dataset(*rules, **parts), tolerant, **{"service": text, "commit": text, **fields}
+    )
+
+
 def gate_report(*results: dict[str, Any], **fields: Any) -> dict[str, Any]:
     """gate-model's report; by default of a model as good as version 3 in production."""
     chosen = list(results) or [result(), log_loss(), slice_result()]

@@ -29,9 +29,9 @@ class _Shown:
 
 
 # GitHub refuses a comment beyond MAX_COMMENT: the least important goes first.
-_SHORTER = (_Shown(10, 30, 50), _Shown(3, 10, 10), _Shown(0, 5, 5))
-# A verb's own report is the summary of its step, too: GitHub takes a megabyte of it.
-_FULLER = (_Shown(1_000, 500, 500), _Shown(1_000, 100, 100), _Shown(1_000, 20, 20))
+_SHORTER = (_Shown(10, 30, 50), _Shown(3, 10, 10), _Shown(0, 5, 5), _Shown(0, 2, 2))
+# A verb's own report is the summary of its step, and printed; the JSON has all of it.
+_FULLER = (_Shown(1_000, 100, 200), _Shown(1_000, 50, 50), _Shown(1_000, 20, 20))
 
 
 @dataclass(frozen=True)

@@ -18,14 +18,12 @@ from rendered_page import Page, colours, contrast
 from sample_reports import (
     check,
     command_report,
-    data_change,
     data_report,
     dataset,
     drift,
     example,
-    no_drift,
+    full_data_report,
     profile,
-    schema_change,
     undecided,
 )
 from tidegate.report.page import MAX_PAGE, has_page, render_page
@@ -40,48 +38,8 @@ def rendered(report: dict[str, Any]) -> str:
     return page
 
 
-def full(text: str = "a name", **fields: Any) -> dict[str, Any]:
-    """A report with something in every part of the page; every text in it is `text`."""
-    sample = example(file=text, row=3, value=text, key={text: text})
-    rules = [
-        check(column=text, check=text, detail=text, examples=[sample] * 2),
-        check(column=text, check=f"isin(['{text}'])", examples=[{**sample, "key": None}]),
-        check(column=None, check=text, kind="rows", failing_rows=0, verdict="fail", examples=[]),
-        check(column=f"{text} 4", check=text, redacted=True, examples=[sample]),
-        check(column=text, check=text, failing_rows=0, verdict="inconclusive", examples=[]),
-        check(column=text, check=text, kind="categories", warns=True, verdict="pass", detail=text),
-        check(column=text, check=text, failing_rows=0, examples=[]),
-    ]
-    parts = {
-        "name": text,
-        "path": text,
-        "schema": text,
-        "engine": text,
-        "verdict": "fail",
-        "drift": [
-            drift(column=f"{text} 2", detail=text),
-            drift(column=None, detail=text, verdict="inconclusive"),
-            no_drift(f"{text} 3", detail=text),
-        ],
-        "contract": [
-            schema_change(column=text, what=text, before=text, after=text, note=text),
-            schema_change(column=None, what=text, before=None, after=text, effect="breaking"),
-            data_change(file=text, note=text),
-        ],
-        "profile": [
-            profile(column=f"{text} 2", labels=[text] * 6, detail=text),
-            profile(column=f"{text} 3", labels=[text] * 6, edges=None, reference=None),
-            profile(column=None, labels=[], edges=None, current=[], reference=None, detail=text),
-        ],
-    }
-    tolerant = dataset(check(column=text, check=text), verdict="pass", tolerated_rows=500)
-    return data_report(
-        dataset(*rules, **parts), tolerant, **{"service": text, "commit": text, **fields}
-    )
-
-
 PAGES = {
-    "full": full(),
+    "full": full_data_report(),
     "pass": data_report(),
     "nothing": data_report(datasets=[], data_digest=None),
     "undecided": {**undecided("check-data"), "service": "shop"},
@@ -140,7 +98,7 @@ def test_page__each_outcome__can_be_read_without_seeing_it(name):
 
 
 def test_page__blocked__says_everything_that_people_need():
-    text = Page(rendered(full("flights"))).text.replace("\N{NO-BREAK SPACE}", " ")
+    text = Page(rendered(full_data_report("flights"))).text.replace("\N{NO-BREAK SPACE}", " ")
 
     for part in (
         "The data breaks 4 rules of its contract (flights)",
@@ -179,22 +137,25 @@ EVIL = [
 @pytest.mark.parametrize("text", EVIL)
 def test_page__hostile_text__is_shown_and_changes_nothing(text):
     # A rule's own name is a sentence where it has a space, else code.
-    page, plain = Page(rendered(full(f"a {text}"))), Page(rendered(full()))
+    page, plain = Page(rendered(full_data_report(f"a {text}"))), Page(rendered(full_data_report()))
 
     assert page.shape == plain.shape
     assert page.faults == []
-    rendered(full(text)).encode()
+    rendered(full_data_report(text)).encode()
 
 
 def test_page__hostile_text__reads_as_it_was_written():
-    assert "</style><img src=x onerror=alert(1)>" in Page(rendered(full(EVIL[1]))).text
-    assert "a⟨U+202E⟩b⟨U+200B⟩␀⟨U+D800⟩" in Page(rendered(full(EVIL[-1]))).text
+    assert "</style><img src=x onerror=alert(1)>" in Page(rendered(full_data_report(EVIL[1]))).text
+    assert "a⟨U+202E⟩b⟨U+200B⟩␀⟨U+D800⟩" in Page(rendered(full_data_report(EVIL[-1]))).text
 
 
 @settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 @given(st.text(alphabet=st.characters() | st.sampled_from("<>&\"'/`{}%-![]"), min_size=1))
 def test_page__any_text__changes_nothing(text):
-    assert Page(rendered(full(f"a {text}"))).shape == Page(rendered(full())).shape
+    assert (
+        Page(rendered(full_data_report(f"a {text}"))).shape
+        == Page(rendered(full_data_report())).shape
+    )
 
 
 @pytest.mark.parametrize("text", EVIL)
@@ -316,7 +277,11 @@ FLAGS = (
 @pytest.mark.parametrize("width", [320, 360, 1280])
 def test_page__in_a_browser__is_never_wider_than_its_window(tmp_path, width):
     long = "a_very_long_name_without_any_place_to_break_it_" * 6
-    pages = [rendered(full(long)), rendered(full("short")), rendered(PAGES["undecided"])]
+    pages = [
+        rendered(full_data_report(long)),
+        rendered(full_data_report("short")),
+        rendered(PAGES["undecided"]),
+    ]
     frame = '<iframe style="width:{}px;height:600px;border:0" srcdoc="{}"></iframe>'
     frames = "".join(frame.format(width, html.escape(page)) for page in pages)
     wrapper = tmp_path / "wrapper.html"
