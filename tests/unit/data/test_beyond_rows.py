@@ -246,6 +246,24 @@ def test_foreign_key__numbers_agree_with_python_whatever_their_widths(
     assert len(rows) == min(5, len({values[row] for row in missing}))
 
 
+@pytest.mark.parametrize(
+    ("values", "keys", "missing"),
+    [
+        (pl.Series([2.5, 2.0]), pl.Series([2]), 1),
+        (pl.Series([2]), pl.Series([2.5]), 1),
+        (pl.Series([2**53 + 1, 2**53]), pl.Series([2.0**53]), 1),
+        (pl.Series([2**64 - 1], dtype=pl.UInt64), pl.Series([-1]), 1),
+        (pl.Series([2**64 - 1], dtype=pl.UInt64), pl.Series([2**64 - 1], dtype=pl.Int128), 0),
+        (pl.Series([Decimal("2.0")]), pl.Series([2], dtype=pl.UInt8), 0),
+        (pl.Series([0.1], dtype=pl.Float32), pl.Series([0.1]), 1),
+    ],
+)
+def test_foreign_key__numbers_are_equal_exactly(
+    values: pl.Series, keys: pl.Series, missing: int
+) -> None:
+    assert referred(values, keys).failing_rows == missing
+
+
 @given(data=st.data())
 @QUICK
 def test_foreign_key__several_columns_agree_with_python(data: st.DataObject) -> None:

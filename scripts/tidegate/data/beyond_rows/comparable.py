@@ -35,7 +35,8 @@ def comparable(left: pl.DataType, right: pl.DataType) -> tuple[Conversion, Conve
         wanted = right if left == pl.Null else left
         return partial(_cast, wanted), partial(_cast, wanted)
     if kinds == {"whole"}:
-        wide = any(dtype in (pl.UInt64, pl.Int128, pl.UInt128) for dtype in (left, right))
+        # What does not fit becomes null: the other type does not have it either.
+        wide = any(dtype in (pl.Int128, pl.UInt128) for dtype in (left, right))
         convert = partial(_cast, pl.Int128() if wide else pl.Int64())
         return convert, convert
     if kinds == {"whole", "float"}:
