@@ -12,10 +12,10 @@ import numpy as np
 from tidegate.config import Drift
 from tidegate.data.drift.columns import Column
 from tidegate.data.drift.distributions import kolmogorov_above
-from tidegate.data.drift.levels import Levels, Sizes, value_levels
+from tidegate.data.drift.levels import Levels, Sizes, sizes_of, value_levels
 from tidegate.data.drift.measures import Measure, Psi, Risks, chi_squared
 from tidegate.data.drift.results import ColumnDrift
-from tidegate.data.drift.sketches import Floats, Ints, Numbers
+from tidegate.data.drift.sketches import Floats, Ints
 from tidegate.data.drift.survey import Survey
 from tidegate.verdict import Verdict, worst
 
@@ -71,13 +71,12 @@ def judge_column(
     *, redacted: bool,
 ) -> ColumnDrift:  # fmt: skip
     """Hold one column to the tolerated PSI. Both sides have rows."""
-    now, before = current.sketches[column], reference.sketches[column]
     sizes = None
-    if isinstance(now, Numbers) and isinstance(before, Numbers):
-        sizes = Sizes.of(now, before)
-        levels = sizes.levels()
-    else:
+    if column.by_value:
         levels = value_levels(column, current, reference, settings.max_psi)
+    else:
+        sizes = sizes_of(column, current, reference)
+        levels = sizes.levels()
     psi = Psi.of(levels.counts[0], levels.counts[1])
     parts = [Part(psi, settings.max_psi, risks)]
     if sizes is not None:

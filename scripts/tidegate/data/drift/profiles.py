@@ -32,6 +32,7 @@ _TIME_STEPS = (
     *(_MINUTE * n for n in (1, 5, 15, 60, 180, 360, 720)),
     *(_DAY * n for n in (1, 2, 7, 14)),
 )
+_GREATEST = int(to_codes(np.array([np.finfo(np.float64).max]))[0]) - 1  # code of a finite edge
 _TINIEST = 1e-290
 _LONGEST = 1e9 * _DAY  # that Python's timedelta holds
 
@@ -71,7 +72,7 @@ def _of_values(column: Column, current: Survey, reference: Survey | None) -> Col
 def _of_sizes(column: Column, current: Numbers, reference: Numbers | None) -> ColumnProfile:
     sizes = Sizes.of(current, reference or current)
     edges: Sequence[float | str] | None = None
-    if sizes.codes.size <= MAX_BINS - len(_SPECIAL) and not sizes.shift:
+    if sizes.codes.size <= MAX_BINS - len(_SPECIAL) and (sizes.codes == sizes.lasts).all():
         bins, labels = sizes.counts, _names(column.kind, from_codes(sizes.codes))
     else:
         bins, labels, edges = _binned(column.kind, sizes)
@@ -84,17 +85,25 @@ def _of_sizes(column: Column, current: Numbers, reference: Numbers | None) -> Co
 def _binned(kind: Kind, sizes: Sizes) -> tuple[Ints, list[str], list[float | str]]:
     """Rows of bins (2, bins) between round numbers, their labels and edges."""
     wanted, step = _round_edges(kind, *_range(sizes))
-    half = (1 << sizes.shift) >> 1
-    cuts, kept = np.unique((to_codes(wanted) + half) >> sizes.shift, return_index=True)
+    cuts, kept = np.unique(_between_buckets(sizes, to_codes(wanted)), return_index=True)
     places = np.searchsorted(cuts, sizes.codes, side="right")
     counts = [np.bincount(places, side, cuts.size + 1).astype(np.int64) for side in sizes.counts]
     texts = [_text(kind, edge, step) for edge in wanted[kept].tolist()]
     inner = [f"{low} to {high}" for low, high in pairwise(texts)]
     labels = [f"below {texts[0]}", *inner, f"{texts[-1]} and above"]
-    edges: list[float | str] = from_codes(cuts << sizes.shift).tolist()
+    edges: list[float | str] = from_codes(cuts).tolist()
     if kind in ("timestamp", "time"):
         edges = [*texts]
     return np.stack(counts), labels, edges
+
+
+def _between_buckets(sizes: Sizes, codes: Ints) -> Ints:
+    """The codes moved to the nearest end of the bucket that they are in."""
+    at = np.maximum(np.searchsorted(sizes.codes, codes, side="right") - 1, 0)
+    first, last = sizes.codes[at], sizes.lasts[at]
+    inside = (first < codes) & (codes <= last)
+    nearest = np.where(codes - first > (last - first) // 2, np.minimum(last, _GREATEST) + 1, first)
+    return np.where(inside, nearest, codes)
 
 
 def _range(sizes: Sizes) -> tuple[float, float]:
@@ -103,7 +112,7 @@ def _range(sizes: Sizes) -> tuple[float, float]:
     held = reached[reached[:, -1] > 0]
     share = (held / held[:, -1:]).mean(axis=0)
     ends = np.searchsorted(share, [_TAIL, 1 - _TAIL])
-    low, high = from_codes(sizes.codes[ends] << sizes.shift).tolist()
+    low, high = from_codes(sizes.codes[ends]).tolist()
     return low, high
 
 

@@ -46,10 +46,33 @@ class Numbers:
         nans = int(held.size - np.searchsorted(held, np.nan))
         held = held[: held.size - nans]
         first, last = np.searchsorted(held, -np.inf, "right"), np.searchsorted(held, np.inf)
-        codes, counts = _runs(to_codes(held[first:last]) >> shift)
+        codes, counts = _runs(_codes_in_place(held[first:last], shift))
         return cls(
             codes, counts, shift, values.null_count(), nans, int(first), int(held.size - last)
         ).bounded(limit)
+
+    @classmethod
+    def between(
+        cls,
+        values: pl.Series,
+        starts: Ints,
+        ends: Ints,
+        *,
+        shift: int = 0,
+        limit: int = MAX_ENTRIES,
+    ) -> Numbers:
+        """Only of the finite numbers whose codes lie in one of these ranges, in increasing order.
+
+        ends: of the ranges, within them.
+        """
+        held = np.sort(values.drop_nulls().to_numpy())
+        first, last = np.searchsorted(held, -np.inf, "right"), np.searchsorted(held, np.inf)
+        codes = _codes_in_place(held[first:last], 0)
+        ranges = zip(
+            np.searchsorted(codes, starts), np.searchsorted(codes, ends, "right"), strict=True
+        )
+        inside = np.concatenate([codes[:0], *(codes[low:high] for low, high in ranges)])
+        return cls(*_runs(inside >> shift), shift).bounded(limit)
 
     @property
     def rows(self) -> int:
@@ -165,6 +188,17 @@ def to_codes(values: Floats) -> Ints:
     """Whole numbers that sort as the floats do. Minus zero is zero."""
     bits = (values + 0.0).view(np.int64)
     return bits ^ ((bits >> 63) & _ALL_BUT_SIGN)
+
+
+def _codes_in_place(ordered: Floats, shift: int) -> Ints:
+    """The shifted codes of sorted numbers, which they are overwritten with: much faster."""
+    negative = int(np.searchsorted(ordered, 0.0))
+    zero = int(np.searchsorted(ordered, 0.0, "right"))
+    ordered[negative:zero] = 0.0  # minus zero, too
+    codes = ordered.view(np.int64)
+    codes[:negative] ^= _ALL_BUT_SIGN
+    codes >>= shift
+    return codes
 
 
 def from_codes(codes: Ints) -> Floats:

@@ -30,11 +30,15 @@ _MOST_ENTRIES = 64 * MAX_ENTRIES
 
 @dataclass(frozen=True)
 class Survey:
-    """The sketches of a dataset's columns. frame: what a second look is taken at, where needed."""
+    """The sketches of a dataset's columns.
+
+    frame: what a second look is taken at, where needed; entries: how many each sketch may have.
+    """
 
     frame: pl.LazyFrame
     rows: int
     sketches: dict[Column, Sketch]
+    entries: int = MAX_ENTRIES
     _second: dict[Column, pl.DataFrame] = field(default_factory=dict)
 
     def values_sketch(self, column: Column) -> Values:
@@ -67,6 +71,14 @@ class Survey:
             self._second[column] = query.collect(engine="streaming")
         return self._second[column]
 
+    def between(self, column: Column, starts: Ints, ends: Ints) -> Numbers:
+        """A column's numbers in some ranges of codes, in another pass over it alone."""
+        found = Numbers.none()
+        for batch in _batches(self.frame, [column]):
+            more = Numbers.between(batch.to_series(), starts, ends, shift=found.shift)
+            found = found.merge(more)
+        return found
+
 
 def survey(frame: pl.LazyFrame, columns: Sequence[Column]) -> Survey:
     """Read the columns once.
@@ -82,7 +94,7 @@ def survey(frame: pl.LazyFrame, columns: Sequence[Column]) -> Survey:
         for batch in _batches(frame, columns):
             rows += batch.height
             found = list(pool.map(partial(_added, limit), found, batch.get_columns()))
-    return Survey(frame, rows, dict(zip(columns, found, strict=True)))
+    return Survey(frame, rows, dict(zip(columns, found, strict=True)), limit)
 
 
 def _batches(frame: pl.LazyFrame, columns: Sequence[Column]) -> Iterator[pl.DataFrame]:

@@ -420,6 +420,40 @@ def test_examine__batches_change_nothing(monkeypatch: pytest.MonkeyPatch) -> Non
     assert 0 <= whole.statistic - coarse.statistic < 0.01
 
 
+@pytest.mark.parametrize("heavy", [0.0, 0.37, -1e-300, 5e8])
+def test_examine__a_value_of_many_rows_is_told_from_its_neighbours(
+    heavy: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As an imputed one is: of those that share its bucket, none is in the way."""
+    rng = np.random.default_rng(4)
+    frames = [np.where(rng.random(20_000) < 0.6, heavy, rng.normal(size=20_000)) for _ in range(2)]
+    exact = one(*frames)
+    monkeypatch.setattr(survey, "MAX_ENTRIES", 2_048)
+    coarse = one(*frames)
+    assert coarse.verdict is exact.verdict is Verdict.PASS
+    assert coarse.statistic == pytest.approx(exact.statistic, abs=2e-3)
+    one_side = one(frames[0], rng.normal(size=20_000))
+    assert one_side.verdict is Verdict.FAIL
+
+
+def test_examine__a_cluster_of_many_values_is_looked_at_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Nine rows of ten within a millionth of one another, the rest anywhere."""
+    rng = np.random.default_rng(4)
+    far = rng.lognormal(0, 30, 40_000)
+    near = 1e9 + rng.random(40_000)
+    before = np.where(rng.random(40_000) < 0.9, near, far)
+    now = np.where(rng.random(40_000) < 0.9, 1e9 + rng.random(40_000) ** 3, far)
+    exact = one(now, before)
+    monkeypatch.setattr(survey, "MAX_ENTRIES", 2_048)
+    coarse = one(now, before)
+    assert exact.psi is not None
+    assert exact.psi > 0.5
+    assert coarse.psi == pytest.approx(exact.psi, rel=0.05)
+    assert coarse.statistic == pytest.approx(exact.statistic, abs=5e-3)
+
+
 # -- promises, in a few simulations; tests/benchmarks/drift.py has the long ones
 
 
