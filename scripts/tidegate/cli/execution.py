@@ -143,6 +143,8 @@ def _deliver(
         from tidegate.report import terminal
 
         terminal.show(texts.text)
+        if texts.page is not None and sys.stdout.isatty():
+            print(f"As a page, with a chart of each column: {folder / f'{verb}.html'}")
     if context.environ.get("GITHUB_ACTIONS") == "true":
         from tidegate.github import runner
 

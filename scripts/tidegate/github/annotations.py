@@ -164,7 +164,7 @@ def _such_as(check: Report) -> str:
     example = next(iter(check["examples"]), None)
     if example is None:
         return ""
-    place = wording.place(example)
+    place = wording.place(example, check)
     value = wording.value_of(example, check)
     return f" Such as {place}{'' if value is None else f': {escape.plain(value, 80)}'}."
 

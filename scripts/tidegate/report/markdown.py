@@ -191,13 +191,13 @@ def _rule(check: Report) -> str:
 
 def _example(example: Report, check: Report) -> str:
     """Where an example stands, and what it holds."""
-    if example["key"]:
+    if wording.named_by_key(example, check):
         place = ", ".join(
             f"{escape.markdown(name, 60)} {escape.code(value, 60)}"
             for name, value in example["key"].items()
         )
     else:
-        place = escape.markdown(wording.place(example))
+        place = escape.markdown(wording.file_and_row(example))
     value = wording.value_of(example, check)
     if value is None:
         return f"{place} (value redacted)" if check["redacted"] else place
@@ -234,9 +234,12 @@ def _schemas(data: Report) -> str:
 
 def _numbered(portions: Sequence[findings.Portion]) -> bool:
     """Whether a row is named by its number anywhere."""
-    checks = (check for portion in portions for check in portion.items)
-    examples = (example for check in checks for example in check["examples"][:3])
-    return any(example["row"] is not None and not example["key"] for example in examples)
+    return any(
+        example["row"] is not None and not wording.named_by_key(example, check)
+        for portion in portions
+        for check in portion.items
+        for example in check["examples"][:3]
+    )
 
 
 @cache

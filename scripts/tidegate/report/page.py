@@ -139,6 +139,7 @@ def _environment() -> Environment:
     )
     environment.filters |= {
         "plain": escape.plain,
+        "exact": escape.exact,
         "code": _code,
         "brief": numbers.brief,
         "chance": numbers.chance,

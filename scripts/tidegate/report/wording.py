@@ -8,6 +8,7 @@ from typing import Any
 from tidegate.report import findings
 from tidegate.report.escape import plain
 from tidegate.report.numbers import plural, share
+from tidegate.report.rules import family
 
 Report = Mapping[str, Any]
 
@@ -66,6 +67,8 @@ def rows(dataset: Report) -> str:
     if not failing:
         return f"None of {plural(dataset['rows'], 'row')} fails."
     some = f"{failing:,} of {plural(dataset['rows'], 'row')} ({share(failing / dataset['rows'])})"
+    if failing == dataset["rows"] > 1:
+        some = f"All {failing:,} rows"
     some += " fails" if failing == 1 else " fail"
     if failing <= tolerated:
         return f"{some}; up to {tolerated:,} are tolerated."
@@ -81,9 +84,15 @@ def outcome(check: Report, dataset: Report) -> str:
     return _OUTCOMES[findings.state(check, dataset)]
 
 
-def place(example: Report) -> str:
+def named_by_key(example: Report, check: Report) -> bool:
+    """Whether an example is best found by its key: not where the key itself is what is wrong."""
+    at_fault = family(check) == "unique" or check["column"] in (example["key"] or ())
+    return bool(example["key"]) and not at_fault
+
+
+def place(example: Report, check: Report) -> str:
     """Where an example stands: by its key if it has one, else by its file and row."""
-    if example["key"]:
+    if named_by_key(example, check):
         return ", ".join(
             f"{plain(name, 60)} {plain(value, 60)}" for name, value in example["key"].items()
         )

@@ -162,7 +162,7 @@ def test_columns__those_with_findings__come_first():
     [
         (0, 0, "None of 1,000 rows fails."),
         (1, 0, "1 of 1,000 rows (0.1 %) fails, and none is tolerated."),
-        (1000, 10, "1,000 of 1,000 rows (100.0 %) fail, and 10 are tolerated."),
+        (1000, 10, "All 1,000 rows fail, and 10 are tolerated."),
         (999, 10, "999 of 1,000 rows (99.9 %) fail, and 10 are tolerated."),
         (3, 3, "3 of 1,000 rows (0.3 %) fail; up to 3 are tolerated."),
     ],
@@ -206,10 +206,17 @@ def test_headline__each_outcome__is_one_line(report, said):
         ({"row": 0}, "2013-05.parquet row 0"),
         ({}, "2013-05.parquet"),
         ({"row": 17, "key": {"id": "7", "day": "mon"}}, "id 7, day mon"),
+        ({"row": 17, "key": {"carrier": "ZZ"}}, "2013-05.parquet row 17"),
     ],
 )
 def test_place__example__is_named_by_its_key_or_its_row(fields, said):
-    assert wording.place(example(**fields)) == said
+    assert wording.place(example(**fields), check()) == said
+
+
+def test_place__key_that_is_there_twice__does_not_name_a_row():
+    twice = check(column=None, check="multiple_fields_uniqueness")
+
+    assert wording.place(example(row=17, key={"id": "7"}), twice) == "2013-05.parquet row 17"
 
 
 def test_nulls__both_sides__are_shares_of_all_rows():
