@@ -58,9 +58,8 @@ class CsvPieces:
             ragged.append(row)
             return "error"
 
-        read = csv.ReadOptions(
-            use_threads=False, block_size=self._piece_bytes
-        )  # else no row numbers
+        # Without threads, else rows have no numbers.
+        read = csv.ReadOptions(use_threads=False, block_size=self._piece_bytes)
         parse = csv.ParseOptions(newlines_in_values=True, invalid_row_handler=note)
         with unpacked(self._path, self._shown) as stream:
             watched = Watched(stream)

@@ -61,7 +61,7 @@ class Watched(io.RawIOBase):
 
     def __init__(self, stream: IO[bytes]):
         self._stream = stream
-        self._ending = b""
+        self._ahead: bytes | None = None
         self.first = b""
         self.quotes = 0
 
@@ -69,11 +69,10 @@ class Watched(io.RawIOBase):
         return True
 
     def read(self, size: int = -1) -> bytes:
-        content = self._stream.read(size)
-        if not content:
-            content, self._ending = self._ending, b""
-            return content
-        self._ending = b"" if content.endswith(b"\n") else b"\n"
+        room = size - 1 if size > 1 else size  # for the end of the last line
+        content = self._stream.read(room) if self._ahead is None else self._ahead
+        self._ahead = self._stream.read(room)
         self.first = self.first or content[:16]
         self.quotes += content.count(b'"')
-        return content
+        is_last = bool(content) and not self._ahead
+        return content + b"\n" if is_last and not content.endswith(b"\n") else content
