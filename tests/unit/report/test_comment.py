@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from rendered_markdown import linked_by_github, read
 from sample_reports import (
+    COMMIT,
     budget,
     check,
     command_report,
@@ -373,6 +376,23 @@ def test_comment__hostile_values__are_shown_and_never_acted_on():
     assert seen.elements.count("details") == 5
     assert linked_by_github(seen) == []
     assert written.body.splitlines()[0] == marker(evil)
+
+
+# What Markdown, HTML or GitHub act on, more often than by chance.
+ACTIVE = st.text(alphabet=st.characters() | st.sampled_from("|`<>&*_[]()@#:!\\~$^-+=\n\r\t 1.wGH/"))
+
+
+@settings(deadline=None, max_examples=60)
+@given(ACTIVE)
+def test_comment__any_text_in_the_data__makes_no_element_and_no_link(text):
+    data = full_data_report(f"a {text}", service="shop", commit=COMMIT)
+    plain = full_data_report(service="shop", commit=COMMIT)
+    seen = read(comment(data, PIPELINE, gate_report()).body)
+
+    assert [tag for tag in seen.elements if tag != "span"] == [
+        tag for tag in read(comment(plain, PIPELINE, gate_report()).body).elements if tag != "span"
+    ]
+    assert linked_by_github(seen) == []
 
 
 def test_marker__two_services__differ():
