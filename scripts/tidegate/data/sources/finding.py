@@ -109,8 +109,8 @@ def _local(path: str, root: Path, place: str) -> list[Location]:
     target = root / path
     if target.is_dir():
         folder, found = target, _tables_below(target, place)
-    elif target.is_file():
-        return [Location(target.name, str(target))]
+    elif target.is_file() or target.is_symlink():
+        folder, found = target.parent, [target]
     else:
         start = Path(target.anchor) if Path(path).is_absolute() else root
         pattern = target.relative_to(start).as_posix()
@@ -121,7 +121,7 @@ def _local(path: str, root: Path, place: str) -> list[Location]:
             for file in (_tables_below(match, place) if match.is_dir() else [match])
         ]
     names = {file: file.relative_to(folder).parts for file in found}
-    files = sorted(file for file, parts in names.items() if not _hidden(parts))
+    files = sorted(file for file, parts in names.items() if not _hidden(parts) or file == target)
     lost = next((file for file in files if not file.exists()), None)
     if lost is not None:
         raise DataError(

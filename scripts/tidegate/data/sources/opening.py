@@ -13,8 +13,9 @@ import polars as pl
 from tidegate.data.sources.conversion import Converted, convert, pieces_of
 from tidegate.data.sources.finding import Location
 from tidegate.data.sources.partitions import PartitionColumns, partition_columns, with_partitions
-from tidegate.data.sources.reading import damage_named, hold_to_size
+from tidegate.data.sources.reading import damage_named, refuse_without_content
 from tidegate.data.sources.stores import trouble_named
+from tidegate.data.sources.streams import room_in
 from tidegate.data.sources.text_types import DeclaredType, nothing_declared
 
 Scan = Callable[[], pl.LazyFrame]
@@ -95,7 +96,7 @@ def _opened(
 
 def _scan_parquet(file: Location) -> pl.LazyFrame:
     if file.store is None:
-        hold_to_size(file.path)
+        refuse_without_content(file.path)
         return pl.scan_parquet(file.path, hive_partitioning=False, glob=False)
     return pl.scan_parquet(
         file.address, hive_partitioning=False, glob=False, **file.store.scan_options()
@@ -107,7 +108,8 @@ def _with_partitions(scan: Scan, columns: PartitionColumns) -> pl.LazyFrame:
 
 
 def _converted(file: Location, folder: Path, declared: DeclaredType) -> Converted:
-    folder.mkdir(parents=True)
+    with room_in(folder):
+        folder.mkdir(parents=True)
     if file.store is None or file.object is None:
         return convert(pieces_of(file.path, file.format, declared), folder)
     copy = folder / PurePosixPath(file.name).name

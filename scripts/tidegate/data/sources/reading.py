@@ -25,12 +25,15 @@ def read_table(path: Path, declared: DeclaredType = nothing_declared) -> pl.Data
         raise _unreadable("it is neither Parquet, CSV nor JSON lines, by its name", str(path))
     with damage_named(str(path)):
         if form == "Parquet":
-            hold_to_size(path)
+            refuse_without_content(path)
             return pl.read_parquet(path, hive_partitioning=False, glob=False)
         return in_memory(pieces_of(path, form, declared))
 
 
-def hold_to_size(path: Path) -> None:
+def refuse_without_content(path: Path) -> None:
+    """Raise for what Polars has no clear word for: a folder, and an empty file."""
+    if path.is_dir():
+        raise IsADirectoryError
     if path.stat().st_size == 0:
         raise _unreadable("it is empty (0 bytes)", str(path))
 
