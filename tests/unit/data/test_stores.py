@@ -17,6 +17,7 @@ from obstore.exceptions import GenericError, UnknownConfigurationKeyError
 from obstore.store import from_url
 
 from object_stores import LISTER, free_ports, google_server, s3_server
+from tidegate.cli import main
 from tidegate.data.sources import (
     TableFile,
     dataset_digest,
@@ -269,6 +270,36 @@ def test_open_files__damage_in_fetched_text_names_the_object(
     with pytest.raises(DataError, match="it is cut off") as caught:
         opened(s3, "s3://lake/damaged", tmp_path / "work")
     assert caught.value.where == "s3://lake/damaged/a.csv.gz"
+
+
+SCHEMA = """
+import pandera.polars as pa
+
+class Orders(pa.DataFrameModel):
+    id: int = pa.Field(lt=4)
+    name: str = pa.Field(nullable=True)
+    year: int = pa.Field(ge=2013)
+    month: int
+"""
+
+
+def test_check_data__dataset_in_a_bucket(
+    s3: Environment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in s3.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "schemas.py").write_text(SCHEMA)
+    code = main(["check-data", "--data", "s3://lake/parts", "--schema", "schemas.py:Orders"])
+    report = json.loads((tmp_path / "reports/tidegate/check-data.json").read_text())
+    (dataset,) = report["datasets"]
+    assert (code, dataset["verdict"], dataset["rows"], dataset["files"]) == (1, "fail", 4, 2)
+    failing = {check["check"]: check for check in dataset["checks"] if check["failing_rows"]}
+    assert set(failing) == {"less_than(4)"}
+    (example,) = failing["less_than(4)"]["examples"]
+    assert (example["file"], example["row"]) == ("year=2013/month=2/b.parquet", 0)
+    found = locate("s3://lake/parts", tmp_path, where="", environ=s3)
+    assert dataset["digest"] == dataset_digest(found, tmp_path)
 
 
 # What is taken from the environment.
