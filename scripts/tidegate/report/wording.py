@@ -137,9 +137,9 @@ def drift_outcome(found: Report) -> str:
 
 
 def changes(dataset: Report) -> str:
-    """`the schema changes: 1 breaking, 2 looser; 3 data files change`."""
+    """`the contract changes: 1 breaking, 2 looser; 3 data files change`."""
     counts = ", ".join(f"{n:,} {effect}" for effect, n in findings.effects(dataset).items())
-    parts = [f"the schema changes: {counts}"] if counts else []
+    parts = [f"the contract changes: {counts}"] if counts else []
     if files := len(findings.data_changes(dataset)):
         parts.append(f"{plural(files, 'data file')} {'changes' if files == 1 else 'change'}")
     return "; ".join(parts)

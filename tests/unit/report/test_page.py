@@ -111,7 +111,7 @@ def test_page__blocked__says_everything_that_people_need():
         "Correct the values where they are entered.",
         "1 rule could not be judged",
         "Warnings",
-        "The schema changes: 1 breaking, 1 tighter; 1 data file changes",
+        "The contract changes: 1 breaking, 1 tighter; 1 data file changes",
         "drift (warning)",
         "nobody can tell",
         "1 column without drift",
