@@ -26,6 +26,9 @@ from tidegate.data.drift.sketches import Floats, Ints
 POWER = 0.95
 _ROUNDS = 40  # of bisection
 _FARTHEST = 1e-9  # no more than 2 / this, two billion rows, are advised
+# A rarer level is taken to be so frequent: one that was not there at all would make PSI infinite,
+# and no sample can tell "not at all" from "hardly ever".
+RAREST = 1e-3
 MeasureName = Literal["psi", "ks-distance", "roc-auc"]
 
 
@@ -81,10 +84,7 @@ class Psi:
 
     @classmethod
     def of(cls, current: Ints, reference: Ints) -> Psi:
-        """From rows by level. Half a row is added to each, so that none is empty.
-
-        A single level leaves room for one that was not seen.
-        """
+        """From rows by level. A single level leaves room for one that was not seen."""
         spread = 1 / float(current.sum()) + 1 / float(reference.sum())
         freedom = max(1, current.size - 1)
         p, q = shares(current), shares(reference)
@@ -166,9 +166,9 @@ class Distance:
 
 
 def shares(counts: Ints) -> Floats:
-    """With half a row more in each level."""
+    """Of each level, RAREST at least, with half a row more: of few rows none is left empty."""
     held: Floats = counts.astype(np.float64) + 0.5
-    return held / float(held.sum())
+    return np.maximum(held / float(held.sum()), RAREST)
 
 
 def chi_squared(current: Ints, reference: Ints) -> tuple[float, float, float]:
