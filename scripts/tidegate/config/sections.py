@@ -264,7 +264,7 @@ class Categories(_Section):
 
 
 class Drift(_Section):
-    """How the columns are compared with the reference; docs/data.md says what the figures mean."""
+    """How the columns are compared with the reference; docs/data-drift.md says what the figures mean."""
 
     mode: _Mode = "warn"
     columns: list[str] = Field([], description="By default every one but the key.")
