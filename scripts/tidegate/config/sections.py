@@ -264,11 +264,16 @@ class Categories(_Section):
 
 
 class Drift(_Section):
-    """How the columns are compared with the reference; docs/data-drift.md says what the figures mean."""
+    """How the columns are compared with the reference; docs/data-drift.md explains the figures."""
 
     mode: _Mode = "warn"
     columns: list[str] = Field([], description="By default every one but the key.")
-    max_psi: float = Field(0.2, gt=0, description="Population stability index that is tolerated.")
+    max_psi: float = Field(
+        0.2,
+        gt=0,
+        allow_inf_nan=False,
+        description="Population stability index that is tolerated.",
+    )
     confidence: float = Field(0.99, gt=0.5, lt=1, description="For all columns together.")
     classifier: bool = Field(
         False, description="Whether a classifier tries to tell the two datasets apart."
