@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from tidegate.data.sources import Location, open_files, read_table
 from tidegate.data.sources.json_lines import JsonLinesPieces
+from tidegate.data.sources.json_plain import read_plain
 from tidegate.data.sources.pieces import in_memory
 from tidegate.errors import DataError
 
@@ -151,6 +152,7 @@ def test_read_json_lines__ordinary_variations(tmp_path: Path) -> None:
         ('{"a":"\\ud800 secret"}\n', "the column 'a' holds text that is no Unicode"),
         ("", "it is empty"),
         ("\n\n", "it is empty"),
+        ("{}\n{}\n", "no line has a key"),
         (b"PAR1\x00\x01", "line 1 is not one complete JSON value"),
     ],
 )
@@ -213,6 +215,64 @@ def test_json_lines_pieces__of_any_size_hold_what_was_written(
         for written, held in zip((row.get(name) for row in rows), table[name], strict=True):
             assert same(written, held), (written, held, table.schema[name])
     assert table.equals(in_memory(JsonLinesPieces(path, lambda _: None, "", 1 << 20)))
+
+
+# What the quick way through a piece may meet: it has to leave it to the thorough one.
+LINES = [
+    '{"a":1}', '{"a":-0}', '{"a":2.5}', '{"a":1e3}', '{"a":1e400}', '{"a":NaN}', '{"a":null}',
+    '{"a":9007199254740993}', '{"a":9223372036854775808}', '{"a":"x"}', '{"a":true}', "{}", "",
+    '{"a":"2013-01-01"}', '{"a":"2013-01-01T00:00:00Z"}', '{"a":[1]}', '{"a":{"a":1}}',
+    '{"a":{}}', '{"b":true}', '{"b":null,"a":1}', ' {"a":1}', '{"a":1} ', '{"a":"\\u00fc"}',
+    '{"a":"\\ud800"}', '{"a":1}{"a":2}', '{"a":1},', '{"a":1}x', '{"a":', "1}", '{"a":01}',
+    '{"a":1,"a":2}', "[1]", "null", '{"a":\n{"a":1}}', '{"a":"x\ty"}', '{"a":1,}', "{'a':1}",
+    '{"a":300}', '{"a":"secret',
+]  # fmt: skip
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    start=st.sampled_from(LINES),
+    some=st.lists(st.sampled_from(LINES[:8]), max_size=6),
+    odd=st.lists(st.sampled_from(LINES), max_size=2),
+    rest=st.lists(st.sampled_from(LINES[:12]), max_size=6),
+    declared=st.sampled_from([None, pl.Int8(), pl.Float32(), pl.String(), pl.Date(), pl.Boolean()]),
+    size=st.integers(5, 60),
+)
+def test_json_lines_pieces__quick_way_finds_what_the_thorough_one_does(
+    tmp_path_factory: pytest.TempPathFactory,
+    start: str,
+    some: list[str],
+    odd: list[str],
+    rest: list[str],
+    declared: pl.DataType | None,
+    size: int,
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "lines.jsonl"
+    path.write_text("\n".join([start, *some, *odd, *rest]))
+
+    def found(size: int) -> pl.DataFrame | str:
+        try:
+            return in_memory(JsonLinesPieces(path, {"a": declared}.get, "", size))
+        except DataError as error:
+            return error.what
+
+    thorough, quick = found(1 << 20), found(size)
+    if isinstance(thorough, pl.DataFrame) and isinstance(quick, pl.DataFrame):
+        assert quick.schema == thorough.schema
+        assert quick.equals(thorough)
+    else:
+        assert isinstance(quick, str)
+        assert isinstance(thorough, str)
+        # Bad text is seen a piece at a time, after all lines of the piece.
+        assert quick == thorough or "surrogate" in quick + thorough
+
+
+def test_read_plain__lines_without_surprises() -> None:
+    types = {"a": pl.Int64(), "b": pl.String(), "c": pl.Null()}
+    content = b'{"a":1,"b":"x"}\n{"b":"\\u00fc","c":null}'
+    assert read_plain(content, types) is not None
+    assert read_plain(content, types).rows() == [(1, "x", None), (None, "ü", None)]
+    assert read_plain(content, {"a": pl.Int64()}) is None
 
 
 def test_json_lines_pieces__key_that_comes_late_and_says_nothing(path: Path) -> None:

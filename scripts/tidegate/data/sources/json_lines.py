@@ -10,6 +10,7 @@ from typing import Any
 
 import polars as pl
 
+from tidegate.data.sources.json_plain import read_plain
 from tidegate.data.sources.json_types import JsonColumn
 from tidegate.data.sources.pieces import PIECE_BYTES, RetypedError
 from tidegate.data.sources.streams import unpacked
@@ -36,7 +37,15 @@ class JsonLinesPieces:
 
     def frames(self) -> Iterator[pl.DataFrame]:
         retyped, first_line, seen = False, 1, 0
-        for number, lines in enumerate(self._lines(), start=1):
+        for number, content in enumerate(self._pieces(), start=1):
+            frame = self._plain(content) if number > 1 else None
+            if frame is not None:
+                first_line += frame.height
+                seen += frame.height
+                if not retyped:
+                    yield frame
+                continue
+            lines = self._decoded(content, first_line)
             rows = self._rows(lines, first_line)
             first_line += len(lines)
             for name in dict.fromkeys(chain.from_iterable(rows)):
@@ -49,12 +58,14 @@ class JsonLinesPieces:
                 columns.append(values)
                 retyped |= changed and number > 1
             seen += len(rows)
-            if not retyped:
-                yield pl.DataFrame(columns, height=len(rows))
+            if columns and not retyped:
+                yield pl.DataFrame(columns)
         if retyped:
             raise RetypedError
         if not seen:
             raise self._damaged("it is empty", "write a line for each row; no rows prove nothing")
+        if not self._columns:
+            raise self._damaged("no line has a key", "write the columns of each row as its keys")
 
     def _typed(
         self, name: str, column: JsonColumn, values: Sequence[Any]
@@ -66,25 +77,36 @@ class JsonLinesPieces:
                 f"the column {name!r} holds text that is no Unicode (half of a surrogate pair)"
             ) from None
 
-    def _lines(self) -> Iterator[list[str]]:
-        """The lines of one piece after the other, in UTF-8."""
+    def _plain(self, content: bytes) -> pl.DataFrame | None:
+        """A piece without surprises; None where it has to be looked at line by line."""
+        types = {name: column.plain for name, column in self._columns.items()}
+        known = {name: dtype for name, dtype in types.items() if dtype is not None}
+        frame = read_plain(content, known) if len(known) == len(types) else None
+        if frame is None:
+            return None
+        taken = [column.taken(frame[name]) for name, column in self._columns.items()]
+        columns = [values for values in taken if values is not None]
+        return pl.DataFrame(columns) if len(columns) == len(taken) else None
+
+    def _pieces(self) -> Iterator[bytes]:
+        """The content in pieces of whole lines, without the end of the last."""
         with unpacked(self._path, self._shown) as stream:
             rest, seen = b"", 0
             while content := stream.read(self._piece_bytes):
                 whole, end, rest = (rest + content).rpartition(b"\n")
                 if end:
-                    yield self._decoded(whole, seen)
+                    yield whole
                     seen += whole.count(b"\n") + 1
                 if len(rest) > _LONGEST_LINE:
                     raise self._damaged(f"line {seen + 1} is longer than {_LONGEST_LINE >> 20} MiB")
             if rest:
-                yield self._decoded(rest, seen)
+                yield rest
 
-    def _decoded(self, content: bytes, seen: int) -> list[str]:
+    def _decoded(self, content: bytes, first_line: int) -> list[str]:
         try:
-            return content.decode("utf-8" if seen else "utf-8-sig").split("\n")
+            return content.decode("utf-8-sig" if first_line == 1 else "utf-8").split("\n")
         except UnicodeDecodeError as error:
-            line = seen + content[: error.start].count(b"\n") + 1
+            line = first_line + content[: error.start].count(b"\n")
             raise self._damaged(f"it is not UTF-8 text, see line {line}") from None
 
     def _rows(self, lines: Sequence[str], first_line: int) -> list[dict[str, Any]]:

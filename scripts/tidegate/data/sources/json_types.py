@@ -50,6 +50,33 @@ class JsonColumn:
         series = pl.Series(self._name, values, dtype=dtype, strict=True)
         return series, before != (self._declared, self._common)
 
+    @property
+    def plain(self) -> pl.DataType | None:
+        """The plain type that JSON has for these values, Null for no values; None if nested."""
+        if self._declared is None:
+            dtype = self._common or pl.Null()
+            return None if dtype.is_nested() else _WHOLE if dtype == _LONG else dtype
+        if self._declared.is_integer():
+            return _WHOLE
+        if self._declared.is_float():
+            return pl.Float64()
+        return self._declared if self._declared == pl.Boolean else pl.String()
+
+    def taken(self, values: pl.Series) -> pl.Series | None:
+        """Values of the `plain` type in the column's type; None where `typed` has to look."""
+        rounds = values.dtype == pl.Float64 or self._common == _WHOLE
+        # Without the ends: what lies beyond them may have been rounded to them.
+        if rounds and not values.is_between(_EXACT[0], _EXACT[-1], closed="none").all():
+            return None
+        if self._declared is None:
+            return values.cast(pl.String) if values.dtype == pl.Null else values
+        if values.dtype == pl.String:
+            return _converted(values, self._declared)
+        try:
+            return values.cast(self._declared)
+        except pl.exceptions.PolarsError:
+            return None
+
 
 def _as_declared(name: str, values: Sequence[Any], declared: pl.DataType) -> pl.Series | None:
     kinds = _kinds(values)
@@ -68,9 +95,12 @@ def _as_declared(name: str, values: Sequence[Any], declared: pl.DataType) -> pl.
             return pl.Series(name, values, dtype=declared, strict=True)
         except (TypeError, OverflowError, pl.exceptions.PolarsError):
             return None
-    text = pl.Series(name, values, dtype=pl.String)
-    converted = parsed(text, declared)
-    return converted if converted.null_count() == text.null_count() else None
+    return _converted(pl.Series(name, values, dtype=pl.String), declared)
+
+
+def _converted(text: pl.Series, declared: pl.DataType) -> pl.Series | None:
+    values = parsed(text, declared)
+    return values if values.null_count() == text.null_count() else None
 
 
 def _type_of_all(values: Iterable[Any]) -> pl.DataType | None:
@@ -148,6 +178,8 @@ def _shaped(value: Any, dtype: pl.DataType) -> Any:
             field.name: _shaped(value.get(field.name), _instance(field.dtype))
             for field in dtype.fields
         }
+    if dtype == pl.Float64:
+        return float(value)
     if dtype == pl.String and type(value) is not str:
         return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     return value
