@@ -12,9 +12,10 @@ import numpy as np
 from tidegate.config import Drift
 from tidegate.data.drift.columns import Column
 from tidegate.data.drift.distributions import kolmogorov_above
-from tidegate.data.drift.levels import Levels, Sizes, sizes_of, value_levels
+from tidegate.data.drift.levels import Levels, value_levels
 from tidegate.data.drift.measures import Measure, Psi, Risks, chi_squared
 from tidegate.data.drift.results import ColumnDrift
+from tidegate.data.drift.sizes import Sizes, sizes_of
 from tidegate.data.drift.sketches import Floats, Ints
 from tidegate.data.drift.survey import Survey
 from tidegate.verdict import Verdict, worst

@@ -15,8 +15,9 @@ import numpy as np
 import polars as pl
 
 from tidegate.data.drift.columns import Column, Kind
-from tidegate.data.drift.levels import OTHER, Sizes, value_counts
+from tidegate.data.drift.levels import OTHER, value_counts
 from tidegate.data.drift.results import ColumnProfile
+from tidegate.data.drift.sizes import Sizes
 from tidegate.data.drift.sketches import Floats, Ints, Numbers, from_codes, to_codes
 from tidegate.data.drift.survey import Survey
 

@@ -23,7 +23,7 @@ from tidegate.data.drift.sketches import (
 
 Sketch = Numbers | Values
 _CELLS_AT_ONCE = 1 << 22  # 32 MB of numbers
-_MOST_ROWS_AT_ONCE = 1 << 20
+_LEAST_ROWS_AT_ONCE, _MOST_ROWS_AT_ONCE = 1 << 14, 1 << 20
 # All sketches of a side together: 64 columns in full, the buckets of more are coarser.
 _MOST_ENTRIES = 64 * MAX_ENTRIES
 
@@ -103,7 +103,8 @@ def _batches(frame: pl.LazyFrame, columns: Sequence[Column]) -> Iterator[pl.Data
         column.expression(schema[column.name]).alias(str(number))
         for number, column in enumerate(columns)
     ]
-    size = min(_MOST_ROWS_AT_ONCE, _CELLS_AT_ONCE // len(columns) + 1)
+    size = max(_LEAST_ROWS_AT_ONCE, _CELLS_AT_ONCE // len(columns))
+    size = min(size, _MOST_ROWS_AT_ONCE)
     return frame.select(chosen).collect_batches(chunk_size=size, maintain_order=False)
 
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from tidegate.data.drift.judging import Part, rows_for, tolerated_distance
-from tidegate.data.drift.levels import Sizes
 from tidegate.data.drift.measures import Distance, Psi, Risks, chi_squared
+from tidegate.data.drift.sizes import Sizes
 from tidegate.data.drift.sketches import Floats, Ints, Numbers
 from tidegate.verdict import Verdict
 
