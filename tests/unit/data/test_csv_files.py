@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tidegate.data.sources import Location, open_files, read_table
@@ -167,7 +167,6 @@ def packed(name: str, content: bytes) -> bytes:
     return packed
 
 
-@settings(max_examples=60, deadline=None)
 @given(
     rows=st.lists(
         st.tuples(
@@ -213,7 +212,6 @@ def columns(draw: st.DrawFn) -> list[str]:
     return values
 
 
-@settings(max_examples=100, deadline=None)
 @given(first=columns(), second=columns(), one=DECLARED, two=DECLARED, size=st.integers(90, 400))
 def test_csv_pieces__of_any_size_make_the_same_table(
     tmp_path_factory: pytest.TempPathFactory,

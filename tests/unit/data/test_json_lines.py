@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tidegate.data.sources import Location, open_files, read_table
@@ -201,7 +201,6 @@ ROWS = st.lists(
 )  # fmt: skip
 
 
-@settings(max_examples=150, deadline=None)
 @given(rows=ROWS, size=st.integers(1, 300))
 def test_json_lines_pieces__of_any_size_hold_what_was_written(
     tmp_path_factory: pytest.TempPathFactory, rows: list[dict[str, Any]], size: int
@@ -229,7 +228,6 @@ LINES = [
 ]  # fmt: skip
 
 
-@settings(max_examples=200, deadline=None)
 @given(
     start=st.sampled_from(LINES),
     some=st.lists(st.sampled_from(LINES[:8]), max_size=6),
