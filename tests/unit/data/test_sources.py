@@ -13,6 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from tidegate import digest
 from tidegate.config import Config, Dataset
@@ -28,9 +30,23 @@ from tidegate.data.sources import (
     readable,
 )
 from tidegate.data.sources.formats import SUFFIXES, compression_of, format_of
+from tidegate.data.sources.listing import is_match, matches
 from tidegate.errors import DataError
 
 TABLE = pl.DataFrame({"id": list(range(500)), "name": [f"row {n}" for n in range(500)]})
+
+
+@contextmanager
+def as_somebody_else() -> Iterator[None]:
+    """Root may read anything."""
+    if os.geteuid() != 0:
+        yield
+        return
+    os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
 
 
 @pytest.fixture
@@ -97,6 +113,64 @@ def test_find_files__what_cannot_be_a_dataset(service: Path, path: str, message:
     with pytest.raises(DataError, match=message) as caught:
         found(service, path)
     assert caught.value.where == f"dataset orders: {path}"
+
+
+@pytest.mark.parametrize("path", ["data", "data/**/*.parquet", "data/*/*.parquet", "*"])
+def test_locate__folder_that_may_not_be_listed_is_not_passed_over(
+    tmp_path: Path, path: str
+) -> None:
+    # Not in pytest's folder, which nobody else may enter at all.
+    with TemporaryDirectory() as folder:
+        root = Path(folder)
+        for name in ("data/open", "data/closed"):
+            (root / name).mkdir(parents=True)
+            TABLE.write_parquet(root / name / "a.parquet")
+        root.chmod(0o755)
+        (root / "data/closed").chmod(0)
+        closed = pytest.raises(DataError, match="a folder may not be listed by this user")
+        with as_somebody_else(), closed as caught:
+            locate(path, root, where="dataset orders")
+        (root / "data/closed").chmod(0o755)
+    assert str(caught.value.where).startswith(f"dataset orders: {path}: ")
+    assert str(caught.value.where).endswith("data/closed")
+
+
+def test_locate__linked_folders_are_followed_but_not_in_circles(service: Path) -> None:
+    (service / "elsewhere").mkdir()
+    TABLE.write_parquet(service / "elsewhere/d.parquet")
+    (service / "data/linked").symlink_to(service / "elsewhere")
+    (service / "data/deep/up").symlink_to(service / "data")
+    names = [location.name for location in locate("data", service, where="")]
+    assert names == ["a.parquet", "b.parquet", "deep/c.parquet", "linked/d.parquet"]
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    pattern=st.lists(
+        st.sampled_from(["*", "**", "a*", "[ab].csv", "?", "a", "b", "*.csv"]),
+        min_size=1,
+        max_size=4,
+    )
+)
+def test_matches__finds_what_path_glob_finds(forest: Path, pattern: list[str]) -> None:
+    found = set(matches(forest, pattern))
+    expected = set(forest.glob("/".join(pattern)))
+    assert found == expected
+    # Of a bucket there is nothing but names to hold against a pattern.
+    files = {path for path in forest.rglob("*") if path.is_file()}
+    by_name = {file for file in files if is_match(file.relative_to(forest).parts, pattern)}
+    if pattern[-1] != "**":
+        assert by_name == expected & files
+
+
+@pytest.fixture(scope="module")
+def forest(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("forest")
+    for folder in (".", "a", "b", "a/b", "a/a", "a/b/a", "ab"):
+        (root / folder).mkdir(parents=True, exist_ok=True)
+        for name in ("a.csv", "b.csv", "ab.csv", "c"):
+            (root / folder / name).touch()
+    return root
 
 
 @pytest.mark.parametrize(
@@ -219,19 +293,6 @@ def test_read_table__name_that_is_of_no_table(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("a\n1\n")
     with pytest.raises(DataError, match="neither Parquet, CSV nor JSON lines, by its name"):
         read_table(tmp_path / "a.txt")
-
-
-@contextmanager
-def as_somebody_else() -> Iterator[None]:
-    """Root may read anything."""
-    if os.geteuid() != 0:
-        yield
-        return
-    os.seteuid(65534)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
 
 
 @pytest.mark.parametrize("name", ["a.parquet", "a.csv", "a.csv.gz", "a.jsonl"])

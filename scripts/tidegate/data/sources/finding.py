@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from itertools import takewhile
 from pathlib import Path
 
 from tidegate.config import Config, Dataset, place_of
 from tidegate.data.sources.formats import SUFFIXES, Format, format_of
+from tidegate.data.sources.listing import files_below, has_wildcards, is_hidden, is_match, matches
 from tidegate.data.sources.stores import Store, StoredObject, is_address, store_of
 from tidegate.errors import DataError
 
@@ -106,22 +106,15 @@ def _hold_to_one_format(found: Sequence[Location], place: str) -> None:
 
 
 def _local(path: str, root: Path, place: str) -> list[Location]:
-    target = root / path
-    if target.is_dir():
-        folder, found = target, _tables_below(target, place)
-    elif target.is_file() or target.is_symlink():
-        folder, found = target.parent, [target]
-    else:
-        start = Path(target.anchor) if Path(path).is_absolute() else root
-        pattern = target.relative_to(start).as_posix()
-        folder = start / _fixed(pattern)
-        found = [
-            file
-            for match in start.glob(pattern)
-            for file in (_tables_below(match, place) if match.is_dir() else [match])
-        ]
-    names = {file: file.relative_to(folder).parts for file in found}
-    files = sorted(file for file, parts in names.items() if not _hidden(parts) or file == target)
+    try:
+        folder, found = _listed(path, root, place)
+    except PermissionError as error:
+        raise DataError(
+            "a folder may not be listed by this user",
+            where=f"{place}: {error.filename}",
+            remedy="give the user who runs tidegate the right to list it, or leave it out",
+        ) from None
+    files = sorted(set(found))
     lost = next((file for file in files if not file.exists()), None)
     if lost is not None:
         raise DataError(
@@ -129,17 +122,34 @@ def _local(path: str, root: Path, place: str) -> list[Location]:
             where=place,
             remedy="fetch the data (`dvc pull`), or remove the link",
         )
-    return [Location("/".join(names[file]), str(file)) for file in files]
+    return [Location(file.relative_to(folder).as_posix(), str(file)) for file in files]
+
+
+def _listed(path: str, root: Path, place: str) -> tuple[Path, list[Path]]:
+    """The dataset's folder, and its files in any order."""
+    target = root / path
+    if target.is_dir():
+        return target, _tables_below(target, place)
+    if target.is_file() or target.is_symlink():
+        return target.parent, [target]
+    start = Path(target.anchor) if Path(path).is_absolute() else root
+    pattern = target.relative_to(start).as_posix()
+    found = [
+        file
+        for match in matches(start, pattern.split("/"))
+        for file in (_tables_below(match, place) if match.is_dir() else [match])
+    ]
+    return start / _fixed(pattern), found
 
 
 def _tables_below(folder: Path, place: str) -> list[Path]:
     if (folder / _DELTA_LOG).is_dir():
         raise _delta_table(place)
-    return [file for file in folder.rglob("*") if format_of(file.name) and not file.is_dir()]
+    return [file for file in files_below(folder) if format_of(file.name)]
 
 
 def _stored(store: Store, path: str, place: str) -> list[Location]:
-    key, is_pattern = path.strip("/"), _has_wildcards(path)
+    key, is_pattern = path.strip("/"), has_wildcards(path)
     if key and not path.endswith("/") and not is_pattern:
         single = store.object(key, where=place)
         if single is not None:
@@ -151,39 +161,19 @@ def _stored(store: Store, path: str, place: str) -> list[Location]:
         parts = item.key.split("/")
         is_table = format_of(item.key) is not None
         if is_pattern:
-            below = any(_matches(parts[:end], pattern) for end in range(depth + 1, len(parts)))
-            is_table = (is_table and below) or _matches(parts, pattern)
+            below = any(is_match(parts[:end], pattern) for end in range(depth + 1, len(parts)))
+            is_table = (is_table and below) or is_match(parts, pattern)
         if _DELTA_LOG in parts[depth:]:
             raise _delta_table(place)
-        if is_table and not _hidden(parts[depth:]):
+        if is_table and not is_hidden(parts[depth:]):
             name, address = "/".join(parts[depth:]), f"{store.address}/{item.key}"
             found.append(Location(name, address, store, item))
     return sorted(found, key=lambda location: location.name.split("/"))
 
 
-def _matches(parts: Sequence[str], pattern: Sequence[str]) -> bool:
-    """Whether a path is of a glob, as `Path.glob` has it: `**` is any number of folders."""
-    if not pattern or not parts:
-        return not parts and all(part == "**" for part in pattern)
-    if pattern[0] == "**":
-        return _matches(parts, pattern[1:]) or _matches(parts[1:], pattern)
-    return fnmatchcase(parts[0], pattern[0]) and _matches(parts[1:], pattern[1:])
-
-
 def _fixed(path: str) -> str:
     """The folder that a path names before its first wildcard."""
-    return "/".join(takewhile(lambda part: not _has_wildcards(part), path.split("/")))
-
-
-def _has_wildcards(path: str) -> bool:
-    return any(mark in path for mark in "*?[")
-
-
-def _hidden(parts: Sequence[str]) -> bool:
-    """By name, as Hive and Spark have it: `_temporary/x.csv`, but not `_year=2013/x.csv`."""
-    return any(part.startswith(".") for part in parts) or any(
-        part.startswith("_") and "=" not in part for part in parts[:-1]
-    )
+    return "/".join(takewhile(lambda part: not has_wildcards(part), path.split("/")))
 
 
 def _delta_table(place: str) -> DataError:

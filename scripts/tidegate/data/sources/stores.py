@@ -33,6 +33,7 @@ _CREDENTIALS: Mapping[Kind, tuple[str, ...]] = {
         "AZURE_FEDERATED_TOKEN_FILE",
         "AZURE_STORAGE_USE_EMULATOR",
         "AZURE_SKIP_SIGNATURE",
+        "AZURE_USE_AZURE_CLI",
     ),
 }
 _SETTINGS: Mapping[Kind, tuple[str, ...]] = {
