@@ -69,7 +69,10 @@ def run(arguments: argparse.Namespace, config: Config, context: Context) -> Pull
         gates["check-data"] = lambda: DataReport(
             config.service,
             context.commit(config.root),
-            tuple(check_dataset(config, name, dataset) for name, dataset in config.data.items()),
+            tuple(
+                check_dataset(config, name, dataset, now=context.now)
+                for name, dataset in config.data.items()
+            ),
         )
     if config.gate is not None:
         gates["gate-model"] = lambda: gate_model(
