@@ -10,7 +10,7 @@ import polars as pl
 
 from tidegate.data.engines.columns import column
 from tidegate.data.engines.findings import Found
-from tidegate.data.engines.tally import BATCH_ROWS, MAX_EXAMPLES
+from tidegate.data.engines.tally import MAX_EXAMPLES
 from tidegate.data.parts import Part
 from tidegate.data.results import Example
 from tidegate.data.rules import Rule
@@ -100,7 +100,7 @@ def _misfits(schema: Schema, part: Part, name: str | None) -> Iterator[int]:
     if declared is None or declared == pl.String:
         return
     start = found = 0
-    for batch in part.scan().select(column(name)).collect_batches(chunk_size=BATCH_ROWS):
+    for batch in part.batches(part.scan().select(column(name))):
         for row in unreadable(batch.to_series(), declared).arg_true():
             yield start + row
             found += 1

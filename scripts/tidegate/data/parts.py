@@ -22,10 +22,14 @@ _NEAR = 100_000
 
 @dataclass(frozen=True)
 class Part:
-    """Files that are judged as one table. schema: the columns of that table."""
+    """Files that are judged as one table.
+
+    schema: the columns of that table. batch_rows: how many rows are in memory in one go.
+    """
 
     files: Sequence[TableFile]
     schema: Mapping[str, pl.DataType]
+    batch_rows: int = 100_000
 
     @cached_property
     def starts(self) -> Sequence[int]:
@@ -41,6 +45,10 @@ class Part:
         if all(dict(file.schema) == dict(self.schema) for file in self.files):
             return pl.concat(scans)
         return pl.concat(scans, how="diagonal_relaxed")
+
+    def batches(self, query: pl.LazyFrame) -> Iterator[pl.DataFrame]:
+        """What a query over `scan()` gives, in order, without all of it in memory."""
+        return iter(query.collect_batches(chunk_size=self.batch_rows))
 
     def place(self, row: int) -> tuple[str, int]:
         """The name of the file that has a row, and the row's number there."""
@@ -74,12 +82,13 @@ def parts_of(schema: Schema, files: Sequence[TableFile]) -> Iterator[Part]:
         if len(structures) == 1 or is_sound(schema, pl.DataFrame(schema=dict(structure))):
             sound += numbers
         else:
-            yield _part([files[number] for number in numbers])
+            yield table_of([files[number] for number in numbers])
     if sound:
-        yield _part([files[number] for number in sorted(sound)])
+        yield table_of([files[number] for number in sorted(sound)])
 
 
-def _part(files: Sequence[TableFile]) -> Part:
+def table_of(files: Sequence[TableFile]) -> Part:
+    """All files as one table. Raises DataError where a column has no type that holds them all."""
     try:
         empty = pl.concat([_without_rows(file) for file in files], how="diagonal_relaxed")
     except pl.exceptions.PolarsError:

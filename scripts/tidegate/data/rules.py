@@ -15,7 +15,8 @@ class Rule:
     """One rule of a schema.
 
     column is None for a rule over several; columns are those it looks at, none if unknown.
-    position tells apart rules of one column that have the same name.
+    position tells apart rules of one column that have the same name. is_check: it is one of the
+    schema's checks, which may raise, and not a rule on types, nulls, names and the like.
     """
 
     column: str | None
@@ -23,6 +24,7 @@ class Rule:
     columns: tuple[str, ...] = ()
     position: int = 0
     warns_only: bool = False  # pandera's raise_warning
+    is_check: bool = False
 
 
 @dataclass(frozen=True)
@@ -103,9 +105,7 @@ def _all_tests(definition: Any, frame: Any) -> Iterator[RuleTest]:
             yield replace(test, lost=lost)
     yield from _structure_tests(definition, frame)
     for key in _joint_keys(definition):
-        rule = Rule(None, "multiple_fields_uniqueness", key)
-        lost = any(name not in frame.columns for name in key)
-        yield RuleTest(rule, Unique(key, _report(definition)), lost)
+        yield _joint_test(definition, frame, key)
     yield from _check_tests(None, definition.checks)
     yield from _other_tests(definition)
 
@@ -169,7 +169,8 @@ def _structure_tests(definition: Any, frame: Any) -> Iterator[RuleTest]:
 def _check_tests(column: str | None, checks: Sequence[Any]) -> Iterator[RuleTest]:
     for position, check in enumerate(checks):
         name = str(check.error or check.name or check)
-        rule = Rule(column, name, position=position, warns_only=bool(check.raise_warning))
+        warns_only = bool(check.raise_warning)
+        rule = Rule(column, name, position=position, warns_only=warns_only, is_check=True)
         yield RuleTest(rule, Passes(check, column))
 
 
@@ -184,6 +185,16 @@ def _other_tests(definition: Any) -> Iterator[RuleTest]:
     rest.strict = rest.ordered = False
     rule = Rule(None, "index" if has_index else f"dtype('{definition.dtype}')")
     yield RuleTest(rule, Accepted(rest))
+
+
+def _joint_test(definition: Any, frame: Any, key: tuple[str, ...]) -> RuleTest:
+    rule = Rule(None, "multiple_fields_uniqueness", key)
+    required = (name for name in key if name in definition.columns)
+    lost = any(name not in frame.columns and definition.columns[name].required for name in required)
+    # Columns that need not be there are left out of the key when they are not.
+    there = key if lost else tuple(name for name in key if name in frame.columns)
+    question = Unique(there, _report(definition)) if there else AsAWhole(None)
+    return RuleTest(rule, question, lost)
 
 
 def _joint_keys(definition: Any) -> list[tuple[str, ...]]:

@@ -20,6 +20,7 @@ KEYS = st.lists(
         st.integers(0, 5) | st.none() | st.just(2**63 - 1),
         st.sampled_from([0.0, -0.0, 1.5, math.nan, None]),
         st.sampled_from(["", "a", "b", "é", None]),
+        st.integers(0, 6),
     ),
     min_size=1,
     max_size=30,
@@ -46,23 +47,23 @@ def weak(keys: pl.DataFrame) -> np.ndarray:
 @settings(max_examples=100, deadline=None)
 @given(
     KEYS,
-    st.sets(st.sampled_from(["n", "x", "s"]), min_size=1),
+    st.sets(st.sampled_from(["n", "x", "s", "m"]), min_size=1),
     st.sampled_from(REPORTS),
     st.lists(st.integers(0, 30), max_size=3),
     st.booleans(),
     st.integers(1, 4),
 )
 def test_uniqueness__finds_the_rows_that_polars_finds_in_memory(
-    rows: list[tuple[int | None, float | None, str | None]],
+    rows: list[tuple[object, ...]],
     columns: set[str],
     report: str,
     cuts: list[int],
     collide: bool,
     most_keys: int,
 ) -> None:
-    schema = {"n": pl.Int64, "x": pl.Float64, "s": pl.String}
+    schema = {"n": pl.Int64, "x": pl.Float64, "s": pl.String, "m": pl.Int8}
     keys = pl.DataFrame(rows, schema=schema, orient="row").select(sorted(columns))
-    more = {"hashes_of": weak if collide else hashed, "most_keys": most_keys}
+    more = {"hash_of": weak if collide else hashed, "most_keys": most_keys}
     found = repeats(keys, report, [cut for cut in cuts if cut < len(rows)], **more)
     struct = keys.select(pl.struct(pl.all())).to_series()
     expected = struct.is_duplicated()
@@ -82,10 +83,10 @@ def test_uniqueness__keys_that_grow_need_no_memory() -> None:
     def refuse(_: pl.DataFrame) -> np.ndarray:
         raise NoMemory
 
-    keys = pl.DataFrame({"id": range(100)})
-    assert repeats(keys, "all", [10, 20, 50], hashes_of=refuse).failing == 0
+    keys = pl.DataFrame({"id": [f"{number:03}" for number in range(100)]})
+    assert repeats(keys, "all", [10, 20, 50], hash_of=refuse).failing == 0
     with pytest.raises(NoMemory):
-        repeats(keys.with_columns(pl.col("id") // 2), "all", hashes_of=refuse)
+        repeats(keys.reverse(), "all", hash_of=refuse)
 
 
 @pytest.mark.parametrize("at", [0, 9, 10, 55, 98])

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import polars as pl
@@ -42,12 +42,13 @@ Finding = tuple[Mask, str | None]
 class Outcome:
     """What a rule found. failing is None where it could not be judged, for want of a column.
 
-    whole says what is wrong with the column or the table as a whole.
+    whole says what is wrong with the column or the table as a whole. crash: what the check raised.
     """
 
     rule: Rule
     failing: Mask | None
     whole: str | None = None
+    crash: Exception | None = None
 
     @property
     def blocks(self) -> bool:
@@ -76,6 +77,7 @@ def judge(schema: Schema, table: pl.DataFrame) -> list[Outcome]:
         if error is None and not any(rule.warns_only for rule in rules):
             return [Outcome(rule, np.zeros(table.height, dtype=bool)) for rule in rules]
         outcomes = list(_judge_each(definition, frames))
+    refuse_crashes(outcomes)
     if error is not None and not any(outcome.blocks for outcome in outcomes):
         outcomes.append(_unexplained(error, frames))
     return outcomes
@@ -86,18 +88,15 @@ def judge_some(
 ) -> list[Outcome]:
     """What some rules find. The table may hold only the columns that they look at.
 
-    whole: it holds every column, and a column that is not there is lost.
+    whole: it holds every column, and a column that is not there is lost. Crashes are told, not
+    raised: whether another column is at fault is not known here.
     """
     frames = frames_of(schema, table)
     definition = unsparing(schema.definition)
     definition.strict = definition.ordered = False
-    if not whole:
-        present = {name for name, _ in columns_of(definition, frames.table)} & set(table.columns)
-        definition.columns = {
-            name: column
-            for name, column in definition.columns.items()
-            if name in present or column.regex
-        }
+    for name, column in definition.columns.items():
+        if not whole and name not in table.columns:
+            column.required, column.default = False, column.default if column.regex else None
     with pandera_on():
         return list(_judge_each(definition, frames, rules))
 
@@ -105,7 +104,7 @@ def judge_some(
 def judge_lazily(schema: Schema, parsed: pl.LazyFrame, rows: int, rule: Rule) -> Outcome:
     """What one check of a Polars schema finds in rows that coercion and defaults are done with.
 
-    Only its answer is held in memory. Raises CheckCrashedError.
+    Only its answer is held in memory. A crash is told, not raised.
     """
     empty = pl.DataFrame(schema=parsed.collect_schema())
     frames = PolarsFrames(empty, rows)
@@ -116,26 +115,48 @@ def judge_lazily(schema: Schema, parsed: pl.LazyFrame, rows: int, rule: Rule) ->
     with pandera_on():
         try:
             failing = frames.failing(question.check, parsed, question.column)
-        except Exception as cause:
-            raise CheckCrashedError(rule, cause) from None
+        except Exception as crash:
+            return Outcome(rule, None, crash=crash)
     if isinstance(failing, bool):
         return Outcome(rule, *_as_a_whole(frames, "fails as a whole" if failing else None))
     return Outcome(rule, failing)
 
 
+class _Judged(Protocol):
+    @property
+    def rule(self) -> Rule: ...
+    @property
+    def whole(self) -> str | None: ...
+    @property
+    def crash(self) -> Exception | None: ...
+
+
+def refuse_crashes(outcomes: Sequence[_Judged]) -> None:
+    """Raise CheckCrashedError, unless a column at fault may be what made a check raise."""
+    if any(outcome.whole is not None and not outcome.rule.is_check for outcome in outcomes):
+        return
+    for outcome in outcomes:
+        if outcome.crash is not None:
+            raise CheckCrashedError(outcome.rule, outcome.crash)
+
+
 def is_sound(schema: Schema, table: pl.DataFrame) -> bool:
     """Whether the table has the columns that the schema wants, as far as no row is looked at."""
     frames = frames_of(schema, table.clear())
-    with pandera_on(schema_only=True):
+    with pandera_on("schema"):
         return refusal(unsparing(schema.definition), frames.table) is None
 
 
 @contextmanager
-def pandera_on(*, schema_only: bool = False) -> Iterator[None]:
+def pandera_on(only: Literal["schema", "data"] | None = None) -> Iterator[None]:
     """pandera switched on, whatever the environment says, and without its warnings."""
     from pandera.config import ValidationDepth, config_context
 
-    depth = ValidationDepth.SCHEMA_ONLY if schema_only else ValidationDepth.SCHEMA_AND_DATA
+    depth = {
+        None: ValidationDepth.SCHEMA_AND_DATA,
+        "schema": ValidationDepth.SCHEMA_ONLY,
+        "data": ValidationDepth.DATA_ONLY,
+    }[only]
     with config_context(validation_enabled=True, validation_depth=depth), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
@@ -171,12 +192,10 @@ def _judge_each(
             continue
         try:
             failing, whole = _answer(test.question, frames, frame, unconvertible)
-        except Exception as cause:
+        except Exception as crash:
             if not is_check:
                 raise
-            if not faulty:
-                raise CheckCrashedError(rule, cause) from None
-            yield Outcome(rule, None)
+            yield Outcome(rule, None, crash=crash)
             continue
         if whole is not None and not is_check:
             faulty.add(rule.column)
@@ -225,24 +244,50 @@ def _parsed(definition: Any, frames: Frames) -> tuple[Any, dict[str, Mask]]:
             if (error := refusal(alone, frames.table[[name]])) is not None:
                 unconvertible[name] = _to_blame(error, frames, name)
     bare = copy.deepcopy(definition)
-    for column in bare.columns.values():
-        column.checks, column.nullable, column.unique = [], True, False
-        column.required = definition.add_missing_columns and column.default is not None
-        column.coerce = (column.coerce or definition.coerce) and column.dtype is not None
-        if not column.coerce and column.default is None:
-            column.dtype = None
-    for name, column in columns_of(bare, frames.table):
-        if name in unconvertible:
-            column.coerce, column.dtype = False, None
     bare.checks, bare.unique, bare.ordered, bare.index = [], None, False, None
-    bare.strict = definition.strict if definition.strict == "filter" else False
     # A type for the whole table takes the place of the columns' own.
     bare.coerce = definition.coerce and definition.dtype is not None
     bare.dtype = definition.dtype if bare.coerce else None
-    try:
-        return bare.validate(frames.table), unconvertible
-    except _schema_errors():
-        return frames.table, unconvertible
+    bare.strict = definition.strict if definition.strict == "filter" else False
+    frame = frames.table
+    for columns in _one_by_one(definition, frames.table):
+        bare.columns = columns
+        for name, column in columns.items():
+            column.required = (
+                column.required
+                and not column.regex
+                and definition.add_missing_columns
+                and (column.nullable or column.default is not None)
+            )
+            column.checks, column.nullable, column.unique = [], True, False
+            column.coerce = (column.coerce or definition.coerce) and column.dtype is not None
+            if name in unconvertible:
+                column.coerce, column.dtype, column.default = False, None, None
+        try:
+            with pandera_on("data"):  # what types the columns have is asked later
+                frame = bare.validate(frame)
+        except _schema_errors():
+            return frames.table, unconvertible
+        bare.strict = False
+    return frame, unconvertible
+
+
+def _one_by_one(definition: Any, frame: Any) -> list[dict[str, Any]]:
+    """The declarations of a schema, one for each column that a pattern matches.
+
+    Where a column has several they follow one another, as in the schema.
+    """
+    rounds: list[dict[str, Any]] = [{}]
+    for name, column in columns_of(definition, frame):
+        own = copy.deepcopy(column)
+        if name in frame.columns:
+            own.regex, own.name = False, name
+        declared = next((columns for columns in rounds if name not in columns), None)
+        if declared is None:
+            declared = {}
+            rounds.append(declared)
+        declared[name] = own
+    return rounds
 
 
 def _to_blame(error: Exception, frames: Frames, column: str) -> Mask:

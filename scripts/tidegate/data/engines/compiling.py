@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import polars as pl
 
 from tidegate.data.engines.by_pandera import pandera_on, unsparing
+from tidegate.data.engines.columns import is_plain
 from tidegate.data.engines.facts import Fact
 from tidegate.data.engines.pandas_columns import PandasColumns
 from tidegate.data.engines.plan import (
@@ -88,7 +89,9 @@ def facts_of(schema: Schema, columns: Mapping[str, pl.DataType]) -> dict[Fact, p
 
     Raises WholeSchemaError.
     """
-    return dict(_seen(schema, columns, frozenset())[1].facts)
+    with pandera_on():
+        definition = unsparing(schema.definition)
+        return dict(_seen(schema, definition, _kept(schema, definition, columns), ()).facts)
 
 
 def compile_schema(
@@ -98,26 +101,35 @@ def compile_schema(
 
     Raises WholeSchemaError; any other exception is pandera's own.
     """
-    definition, seen = _seen(schema, columns, known)
-    dropped: frozenset[str] = frozenset()
-    if definition.strict == "filter":
-        declared = {name for name, _ in columns_of(definition, _without_rows(schema, columns))}
-        dropped = frozenset(name for name in columns if name not in declared)
     with pandera_on():
-        entries = tuple(_Compiler(schema, definition, columns, seen).entries())
+        definition = unsparing(schema.definition)
+        kept = _kept(schema, definition, columns)
+        seen = _seen(schema, definition, kept, known)
+        entries = tuple(_Compiler(schema, definition, kept, seen).entries())
+    dropped = frozenset(name for name in columns if name not in kept)
     return Plan(dict(columns), entries, dict(seen.parsed), dropped)
 
 
+def _kept(
+    schema: Schema, definition: Any, columns: Mapping[str, pl.DataType]
+) -> Mapping[str, pl.DataType]:
+    """The columns that checks see: all, or those that are declared (strict="filter")."""
+    _refuse_what_is_whole(schema, definition, columns)
+    if definition.strict != "filter":
+        return columns
+    declared = {name for name, _ in columns_of(definition, _without_rows(schema, columns))}
+    if schema.backend == "polars" and not all(is_plain(name) for name in {*columns} - declared):
+        raise WholeSchemaError("Polars takes a column's name for a pattern of what to drop")
+    return {name: dtype for name, dtype in columns.items() if name in declared}
+
+
 def _seen(
-    schema: Schema, columns: Mapping[str, pl.DataType], known: Collection[Fact]
-) -> tuple[Any, Columns]:
-    definition = unsparing(schema.definition)
-    with pandera_on():
-        _refuse_what_is_whole(schema, definition, columns)
-        if schema.backend == "polars":
-            return definition, PolarsColumns(definition, columns, known)
-        every = bool(definition.checks)  # which may be run in pieces, over all columns
-        return definition, PandasColumns(schema, definition, columns, known, every=every)
+    schema: Schema, definition: Any, columns: Mapping[str, pl.DataType], known: Collection[Fact]
+) -> Columns:
+    if schema.backend == "polars":
+        return PolarsColumns(definition, columns, known)
+    every = bool(definition.checks)  # which may be run in pieces, over all columns
+    return PandasColumns(schema, definition, columns, known, every=every)
 
 
 def _without_rows(schema: Schema, columns: Mapping[str, pl.DataType]) -> Any:
@@ -138,7 +150,8 @@ def _refuse_what_is_whole(
     backend = type(definition.get_backend(frame)).__module__
     if not backend.startswith(f"pandera.backends.{schema.backend}."):
         raise WholeSchemaError(f"pandera runs it in {backend}")
-    if definition.coerce and definition.dtype is not None:
+    coerced = definition.coerce or any(column.coerce for column in declared.values())
+    if coerced and definition.dtype is not None:
         raise WholeSchemaError("the whole table is coerced to one type")
     if type(definition.dtype).__name__ == "PydanticModel":
         raise WholeSchemaError("a pydantic model judges each row")
@@ -146,6 +159,12 @@ def _refuse_what_is_whole(
         raise WholeSchemaError("its columns have names of several levels")
     if any(name.startswith(RESERVED) for name in columns):
         raise WholeSchemaError("a column's name is used for bookkeeping")
+    judged = {name for name, _ in columns_of(definition, frame)}
+    pattern = next((name for name in columns if name in judged and not is_plain(name)), None)
+    if schema.backend == "polars" and pattern is not None:
+        raise WholeSchemaError(f"Polars takes the column name {pattern!r} for a pattern")
+    if any(column.regex and column.default is not None for column in declared.values()):
+        raise WholeSchemaError("a default is for all columns that match a pattern")
     absent = [
         name
         for name, column in declared.items()
@@ -260,7 +279,7 @@ class _Compiler:
                 if check.groupby is None:
                     return (column,)
                 if isinstance(check.groupby, list):
-                    return (column, *check.groupby)
+                    return tuple(dict.fromkeys((column, *check.groupby)))
             case Accepted() if self.definition.columns:
                 return (next(iter(self.columns)),)  # an index is of any column
         return None

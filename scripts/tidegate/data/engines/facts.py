@@ -23,4 +23,11 @@ class HasNulls:
     column: str
 
 
-Fact = Unconvertible | HasNulls
+@dataclass(frozen=True)
+class Unanswerable:
+    """Polars has no way to make a column's values those of its declared type."""
+
+    column: str
+
+
+Fact = Unconvertible | HasNulls | Unanswerable

@@ -19,7 +19,8 @@ class Found:
 
     failing: how many rows, None where it could not be judged; first: the first few of them.
     whole: what is wrong with the column or the table as a whole. columns: those that a rule over
-    several looks at, where that is known. why: why pandera ran it, None if it did not.
+    several looks at, where that is known. why: why pandera ran it, None if it did not. crash: what
+    the check raised.
     """
 
     rule: Rule
@@ -29,6 +30,7 @@ class Found:
     columns: tuple[str, ...] = ()
     engine: Literal["polars", "pandera", "spark"] = "polars"
     why: str | None = None
+    crash: Exception | None = None
 
     @property
     def blocks(self) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import polars as pl
@@ -70,14 +70,15 @@ class PandasColumns:
         self.values: dict[str, Values] = {}
         self._frames: dict[str, tuple[PandasFrames, Any]] = {}
         empty = PandasFrames(schema, pl.DataFrame(schema=self.schema)).table
-        declarations = dict(columns_of(definition, empty))
+        declarations: dict[str, list[Any]] = {}
+        for name, declared in columns_of(definition, empty):
+            declarations.setdefault(name, []).append(declared)
         for name in self.schema:
             if name not in declarations and not every:
                 continue
             try:
                 self._look_at(name, known)
-                if name in declarations:
-                    self._parse(name, definition, declarations[name])
+                self._parse(name, definition, declarations.get(name, []))
             except NotCompiledError as why:
                 self.hidden[name] = str(why)
 
@@ -134,15 +135,20 @@ class PandasColumns:
         kind = self.schema[name]
         values = [_SAMPLES[kind.base_type()], *([None] if nulls else [])]
         if isinstance(kind, pl.Datetime) and kind.time_zone is not None:
-            series = pl.Series(name, values, pl.Datetime(kind.time_unit))
+            series = pl.Series(values, dtype=pl.Datetime(kind.time_unit))
             series = series.dt.replace_time_zone("UTC").dt.convert_time_zone(kind.time_zone)
         else:
-            series = pl.Series(name, values, kind)
-        return PandasFrames(self.of, series.to_frame())
+            series = pl.Series(values, dtype=kind)
+        return PandasFrames(self.of, series.to_frame(name))
 
-    def _parse(self, name: str, definition: Any, declared: Any) -> None:
+    def _parse(self, name: str, definition: Any, declarations: Sequence[Any]) -> None:
         import pandas as pd
 
+        if not declarations:
+            return
+        if len(declarations) > 1:
+            raise NotCompiledError("it is declared more than once")
+        (declared,) = declarations
         if declared.default is not None and not pd.isna(declared.default):
             raise NotCompiledError("pandas fills in its default in its own way")
         if not (definition.coerce or declared.coerce) or declared.dtype is None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 import numpy as np
 import polars as pl
@@ -12,7 +13,7 @@ from tidegate.data.engines.by_pandera import Outcome, judge_some
 from tidegate.data.engines.columns import column
 from tidegate.data.engines.findings import Count
 from tidegate.data.engines.plan import BLOCKED, RESERVED, Plan
-from tidegate.data.engines.tally import BATCH_ROWS, Tally
+from tidegate.data.engines.tally import Tally
 from tidegate.data.engines.uniqueness import Uniqueness
 from tidegate.data.frames import Mask
 from tidegate.data.parts import Part
@@ -38,6 +39,19 @@ class Values:
         return not self.strange and self.seen == self.wanted
 
 
+class Looked(Protocol):
+    """What a pass found. pieces: of the rules that pandera runs; crashes: what those raised."""
+
+    @property
+    def tally(self) -> Tally: ...
+    @property
+    def values(self) -> Sequence[Values]: ...
+    @property
+    def pieces(self) -> Mapping[Rule, Count]: ...
+    @property
+    def crashes(self) -> Mapping[Rule, Exception]: ...
+
+
 class Pass:
     """A plan run over the rows of a part.
 
@@ -51,6 +65,7 @@ class Pass:
         self.uniqueness = [Uniqueness(part.rows, entry.report) for entry in plan.distinct]
         self.values = [Values(entry.wanted) for entry in plan.exact_values]
         self.pieces = {entry.rule: Count() for entry in plan.by_pandera if entry.in_pieces}
+        self.crashes: dict[Rule, Exception] = {}
         later = plan.distinct or any(not entry.in_pieces for entry in plan.by_pandera)
         self.marks: Mask | None = np.zeros(part.rows, dtype=bool) if later else None
         self.blocked = 0
@@ -70,7 +85,7 @@ class Pass:
             **{alias: column(name) for name, alias in self._raw.items()}
         )
         query = self._plan.masks(self._plan.parse(rows), **carried)
-        for batch in query.collect_batches(chunk_size=BATCH_ROWS):
+        for batch in self._part.batches(query):
             self._add(batch)
 
     def mark(self, rows: Mask | None) -> None:
@@ -100,7 +115,10 @@ class Pass:
             return
         blocked = batch[BLOCKED].to_numpy()
         for outcome in self._judged(batch):
-            assert outcome.failing is not None  # noqa: S101 - its column is sound
+            if outcome.crash is not None:
+                self.crashes.setdefault(outcome.rule, outcome.crash)
+            if outcome.failing is None:
+                continue
             self.pieces[outcome.rule].add(outcome.failing, start)
             if outcome.blocks:
                 blocked = blocked | outcome.failing
@@ -112,19 +130,24 @@ class Pass:
         """What the rules that pandera runs in pieces find in a batch."""
         for columns, rules in self._groups.items():
             names = self._plan.needed(columns)
-            piece = pl.DataFrame({name: batch[self._raw[name]] for name in names})
-            holed = self._schema.backend == "pandas" and bool(self._holed & {*names})
+            columns_of_piece = {name: batch[self._raw[name]] for name in names}
+            holed = bool(self._holed & {*names})
             if holed:
                 # pandas must see the types that it sees in the whole table, which has nulls.
-                nulls = [pl.lit(None).alias(name) for name in names if name in self._holed]
-                piece = pl.concat(
-                    [piece, piece.head(1).with_columns(nulls)], how="vertical_relaxed"
-                )
+                columns_of_piece = {
+                    name: pl.concat([values, _one_more(values, null=name in self._holed)])
+                    for name, values in columns_of_piece.items()
+                }
+            piece = pl.DataFrame(columns_of_piece)
             for outcome in judge_some(self._schema, piece, rules, whole=columns is None):
                 if holed and outcome.failing is not None:
                     yield replace(outcome, failing=outcome.failing[:-1])
                 else:
                     yield outcome
+
+
+def _one_more(values: pl.Series, *, null: bool) -> pl.Series:
+    return values.clear(1) if null else values.head(1)
 
 
 def _key(distinct: int) -> str:

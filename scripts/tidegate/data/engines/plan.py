@@ -5,8 +5,8 @@ A plan holds Polars expressions and plain values: it can be pickled, and run whe
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import polars as pl
@@ -116,17 +116,18 @@ class Plan:
     def by_pandera(self) -> tuple[ByPandera, ...]:
         return tuple(entry for entry in self.entries if isinstance(entry, ByPandera))
 
-    @property
-    def has_faults(self) -> bool:
-        """Whether a column is known to be lost, or of another type."""
-        whole = (entry.whole for entry in self.entries if isinstance(entry, Settled | Compiled))
-        return any(fault is not None for fault in whole)
+    def without(self, rules: Collection[Rule]) -> Plan:
+        """The plan with these rules left without an answer."""
+        entries = (Unjudged(entry.rule) if entry.rule in rules else entry for entry in self.entries)
+        return replace(self, entries=tuple(entries))
 
     def needed(self, columns: tuple[str, ...] | None) -> tuple[str, ...]:
         """The columns of the table that a rule needs; None stands for all that checks see."""
-        if columns is not None:
-            return columns
-        return tuple(name for name in self.schema if name not in self.dropped)
+        return tuple(
+            name
+            for name in (self.schema if columns is None else columns)
+            if name in self.schema and name not in self.dropped
+        )
 
     def parse(self, rows: pl.LazyFrame) -> pl.LazyFrame:
         """The rows as the schema's checks see them."""

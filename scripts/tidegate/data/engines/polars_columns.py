@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import polars as pl
 
 from tidegate.data.engines.by_pandera import mistyped
-from tidegate.data.engines.columns import column, is_plain
-from tidegate.data.engines.facts import Fact, Unconvertible
+from tidegate.data.engines.columns import column
+from tidegate.data.engines.facts import Fact, Unanswerable, Unconvertible
 from tidegate.data.engines.recording import NotCompiledError, passing
 from tidegate.data.frames import PolarsFrames
 from tidegate.data.rules import columns_of
@@ -26,14 +26,12 @@ class PolarsColumns:
         self.unconvertible: dict[str, pl.Expr] = {}
         self.empty = pl.DataFrame(schema=self.schema)
         self.frames = PolarsFrames(self.empty)
+        declarations: dict[str, list[Any]] = {}
         for name, declared in columns_of(definition, self.empty):
-            if name not in schema:
-                continue
+            declarations.setdefault(name, []).append(declared)
+        for name in schema:
             try:
-                if (definition.coerce or declared.coerce) and declared.dtype is not None:
-                    self._coerce(name, declared.dtype, known)
-                if declared.default is not None and name not in self.unconvertible:
-                    self._fill(name, declared)
+                self._parse(name, definition, declarations.get(name, []), known)
             except NotCompiledError as why:
                 self.hidden[name] = str(why)
         self.empty = self.empty.lazy().with_columns(**self.parsed).collect()
@@ -62,6 +60,8 @@ class PolarsColumns:
         return failing, set(answer.meta.root_names())
 
     def exact_values(self, check: Any, name: str) -> tuple[pl.Expr, frozenset[object]]:
+        if self.empty.schema[name].is_nested():
+            raise NotCompiledError("nested values are compared by pandera")
         return column(name), frozenset(check._check_kwargs["values"])
 
     def key(self, name: str) -> pl.Expr:
@@ -69,22 +69,36 @@ class PolarsColumns:
             raise NotCompiledError("nested values are compared by pandera")
         return column(name)
 
+    def _parse(
+        self, name: str, definition: Any, declarations: Sequence[Any], known: Collection[Fact]
+    ) -> None:
+        if not declarations:
+            return
+        if len(declarations) > 1:
+            raise NotCompiledError("it is declared more than once")
+        (declared,) = declarations
+        if (definition.coerce or declared.coerce) and declared.dtype is not None:
+            self._coerce(name, declared.dtype, known)
+        if declared.default is not None and name not in self.unconvertible:
+            self._fill(name, declared)
+
     def _coerce(self, name: str, dtype: Any, known: Collection[Fact]) -> None:
         from pandera.engines.polars_engine import DataType
 
         own = type(dtype)
         if own.coerce is not DataType.coerce or own.try_coerce is not DataType.try_coerce:
             raise NotCompiledError(f"pandera makes {dtype} of a column in its own way")
-        if not is_plain(name):
-            raise NotCompiledError("Polars takes the column's name for a pattern")
         if self.schema[name] == dtype.type and not isinstance(dtype.type, type):
             return
         raw = column(name)
         converted = raw.cast(dtype.type, strict=False)
+        no_way = NotCompiledError(f"Polars makes no {dtype} of {self.schema[name].base_type()}")
+        if Unanswerable(name) in known or self.schema[name].is_nested():
+            raise no_way
         try:
             result = pl.LazyFrame(schema=self.schema).select(converted).collect()
         except pl.exceptions.PolarsError:
-            raise NotCompiledError(f"Polars makes no {dtype} of {self.schema[name]}") from None
+            raise no_way from None
         if result.schema[name] == self.schema[name]:
             return
         lost = converted.is_null() & raw.is_not_null()

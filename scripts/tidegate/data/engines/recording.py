@@ -89,10 +89,13 @@ def _selected(check: Any, column: str | None, schema: Mapping[str, pl.DataType])
     used: list[str] = []
     frame = _noting(schema, used)
     check.get_backend(pl.LazyFrame())  # makes pandera know its checks for Polars
+    name = built_in_name(check)
+    # The function of a copied check may be from before that.
+    function = check._check_fn if name is None else check.get_builtin_check_fn(name)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            answer = check._check_fn(PolarsData(frame, column or "*"), **check._check_kwargs)
+            answer = function(PolarsData(frame, column or "*"), **check._check_kwargs)
     except Exception:
         raise NotCompiledError("it does not run on a table without rows") from None
     if not isinstance(answer, _Noting) or used or "selected" not in answer.__dict__:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from typing import Literal
 
@@ -11,16 +12,17 @@ import numpy as np
 import polars as pl
 
 from tidegate.data.engines.by_pandera import (
-    CheckCrashedError,
     Outcome,
     judge,
     judge_lazily,
     judge_some,
+    refuse_crashes,
 )
+from tidegate.data.engines.columns import column
 from tidegate.data.engines.compiling import WholeSchemaError, compile_schema, facts_of
-from tidegate.data.engines.facts import Fact, HasNulls
+from tidegate.data.engines.facts import Fact, HasNulls, Unanswerable
 from tidegate.data.engines.findings import Count, Found, Held, RefusedError
-from tidegate.data.engines.passing import Pass
+from tidegate.data.engines.passing import Looked, Pass
 from tidegate.data.engines.plan import (
     ByPandera,
     Compiled,
@@ -30,7 +32,6 @@ from tidegate.data.engines.plan import (
     Settled,
     Unjudged,
 )
-from tidegate.data.engines.tally import BATCH_ROWS
 from tidegate.data.parts import Part
 from tidegate.data.rules import Rule
 from tidegate.data.schemas import Schema
@@ -75,12 +76,30 @@ def _by_pandera_alone(schema: Schema, part: Part, why: str) -> Held:
 
 def _facts(schema: Schema, part: Part) -> frozenset[Fact]:
     """What is true of the part, of what must be known before its rules can be compiled."""
-    facts = facts_of(schema, part.schema)
-    if not facts:
-        return frozenset()
-    asked = part.scan().select(**{f"{at}": fact for at, fact in enumerate(facts.values())})
-    answers = asked.collect().row(0)
-    return frozenset(fact for fact, answer in zip(facts, answers, strict=True) if answer)
+    return true_facts(part, facts_of(schema, part.schema))
+
+
+def true_facts(part: Part, facts: Mapping[Fact, pl.Expr]) -> frozenset[Fact]:
+    """The facts that are true of the part: what is true of some of its rows is true of it."""
+    try:
+        return frozenset(_true_of(part, facts))
+    except pl.exceptions.PolarsError:
+        return frozenset(fact for one in facts for fact in _alone(part, one, facts[one]))
+
+
+def _true_of(part: Part, facts: Mapping[Fact, pl.Expr]) -> Iterator[Fact]:
+    if facts:
+        asked = part.scan().select(**{f"{at}": fact for at, fact in enumerate(facts.values())})
+        with readable(part.files):
+            answers = asked.collect().row(0)
+        yield from (fact for fact, answer in zip(facts, answers, strict=True) if answer)
+
+
+def _alone(part: Part, fact: Fact, expression: pl.Expr) -> Iterator[Fact]:
+    try:
+        yield from _true_of(part, {fact: expression})
+    except pl.exceptions.PolarsError:
+        yield Unanswerable(fact.column)
 
 
 def _run(schema: Schema, part: Part, plan: Plan, known: Set[Fact]) -> Held:
@@ -89,8 +108,16 @@ def _run(schema: Schema, part: Part, plan: Plan, known: Set[Fact]) -> Held:
     try:
         with readable(part.files):
             one_look.run()
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
-        raise _blamed(part, plan, error) from None
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException):
+        crashes = compiled_crashes(part, plan)
+        if not crashes:
+            raise
+        # The others are judged all the same: what a check raises may be due to a faulty column.
+        plan = plan.without(crashes)
+        one_look = Pass(schema, part, plan, holed)
+        one_look.run()
+    else:
+        crashes = {}
     if one_look.tally.rows not in (0, part.rows):
         raise DataError(
             f"{part.rows} rows were there at first, and {one_look.tally.rows} later",
@@ -98,8 +125,23 @@ def _run(schema: Schema, part: Part, plan: Plan, known: Set[Fact]) -> Held:
             remedy="run it again when nothing writes the files",
         )
     later = dict(_found_later(schema, part, plan, one_look))
-    found = tuple(_findings(part, plan, one_look, later))
+    found = tuple(
+        replace(finding, crash=crashes[finding.rule]) if finding.rule in crashes else finding
+        for finding in findings(part, plan, one_look, later)
+    )
+    refuse_crashes(found)
     return Held(found, _blocked(part, one_look, found))
+
+
+def compiled_crashes(part: Part, plan: Plan) -> dict[Rule, Exception]:
+    """The compiled rules that Polars cannot run over these rows."""
+    crashes: dict[Rule, Exception] = {}
+    for entry in plan.compiled:
+        try:
+            plan.parse(part.scan()).select(entry.failing.any()).collect()
+        except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as crash:
+            crashes[entry.rule] = crash
+    return crashes
 
 
 def _found_later(
@@ -126,42 +168,47 @@ def _outcomes(schema: Schema, part: Part, plan: Plan) -> Iterator[Outcome]:
         elif not entry.in_pieces:
             groups.setdefault(entry.columns, []).append(entry.rule)
     for columns, rules in groups.items():
-        needed = pl.selectors.by_name(*plan.needed(columns))
+        needed = [column(name) for name in plan.needed(columns)]
         table = part.scan().select(needed).collect()
         yield from judge_some(schema, table, rules, whole=columns is None)
 
 
 def _lazily(schema: Schema, part: Part, plan: Plan, entry: ByPandera) -> Outcome:
-    try:
-        return judge_lazily(schema, plan.parse(part.scan()), part.rows, entry.rule)
-    except CheckCrashedError as crash:
-        with suppress(type(crash.cause)), readable(part.files):
-            raise crash.cause from None  # a damaged file is none of the check's doing
-        if plan.has_faults:
-            return Outcome(entry.rule, None)
-        raise
+    outcome = judge_lazily(schema, plan.parse(part.scan()), part.rows, entry.rule)
+    if isinstance(outcome.crash, pl.exceptions.PolarsError | OSError):
+        # A damaged file is none of the check's doing.
+        with suppress(type(outcome.crash)), readable(part.files):
+            raise outcome.crash
+    return outcome
 
 
 def _keys(part: Part, plan: Plan, entry: Distinct, low: int, high: int) -> Iterator[pl.DataFrame]:
     if low < high:
-        rows = plan.parse(part.scan()).select(
-            **{f"{at}": key for at, key in enumerate(entry.keys.values())}
-        )
-        yield from rows.slice(low, high - low).collect_batches(chunk_size=BATCH_ROWS)
+        keys = {f"{at}": key for at, key in enumerate(entry.keys.values())}
+        rows = plan.parse(part.scan()).select(**keys)
+        yield from part.batches(rows.slice(low, high - low))
 
 
 def _found(outcome: Outcome, columns: tuple[str, ...], why: str) -> Found:
     count = Count()
     if outcome.failing is not None:
         count.add(outcome.failing)
-    failing = None if outcome.failing is None else count.failing
-    whole = outcome.whole if count.failing else None
-    return Found(outcome.rule, failing, tuple(count.first), whole, columns, "pandera", why)
+    return Found(
+        outcome.rule,
+        None if outcome.failing is None else count.failing,
+        tuple(count.first),
+        outcome.whole if count.failing else None,
+        columns,
+        "pandera",
+        why,
+        outcome.crash,
+    )
 
 
-def _findings(
-    part: Part, plan: Plan, one_look: Pass, later: Mapping[Rule, Found]
+def findings(
+    part: Part, plan: Plan, one_look: Looked, later: Mapping[Rule, Found]
 ) -> Iterator[Found]:
+    """What every rule of a plan found. later: those that took more than one look."""
     compiled = zip(one_look.tally.failing, one_look.tally.first, strict=True)
     values = iter(one_look.values)
     for entry in plan.entries:
@@ -179,26 +226,21 @@ def _findings(
                 whole = None if complete else "fails as a whole"
                 yield Found(rule, 0 if complete else part.rows, whole=whole)
             case ByPandera() if entry.in_pieces:
-                count = one_look.pieces[rule]
-                columns = entry.columns or ()
-                yield Found(
-                    rule, count.failing, tuple(count.first), None, columns, "pandera", entry.why
-                )
+                yield _found_in_pieces(entry, one_look)
             case _:
                 yield later[rule]
+
+
+def _found_in_pieces(entry: ByPandera, one_look: Looked) -> Found:
+    columns = entry.columns or ()
+    if crash := one_look.crashes.get(entry.rule):
+        return Found(entry.rule, None, (), None, columns, "pandera", entry.why, crash)
+    count = one_look.pieces[entry.rule]
+    first = tuple(count.first)
+    return Found(entry.rule, count.failing, first, None, columns, "pandera", entry.why)
 
 
 def _blocked(part: Part, one_look: Pass, found: Sequence[Found]) -> int:
     if any(finding.blocks and finding.failing == part.rows for finding in found):
         return part.rows
     return one_look.blocked if one_look.marks is None else int(np.count_nonzero(one_look.marks))
-
-
-def _blamed(part: Part, plan: Plan, error: Exception) -> Exception:
-    """The error of a query as that of the check that it comes from, if it is one's."""
-    for entry in plan.compiled:
-        try:
-            plan.parse(part.scan()).select(entry.failing.any()).collect()
-        except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as cause:
-            return CheckCrashedError(entry.rule, cause)
-    return error

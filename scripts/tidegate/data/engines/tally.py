@@ -9,7 +9,6 @@ import polars as pl
 from tidegate.data.engines.plan import BLOCKED, Plan, mask_name
 
 MAX_EXAMPLES = 5
-BATCH_ROWS = 100_000
 
 
 @dataclass
@@ -54,6 +53,6 @@ class Tally:
 def tally(plan: Plan, rows: pl.LazyFrame) -> Tally:
     """Everything that the compiled rules find in the rows, in one streaming pass."""
     found = Tally.empty(plan)
-    for batch in plan.masks(plan.parse(rows)).collect_batches(chunk_size=BATCH_ROWS):
+    for batch in plan.masks(plan.parse(rows)).collect_batches():
         found.add(batch)
     return found

@@ -1,7 +1,8 @@
 """Keys that repeat, found exactly, in eight bytes a row.
 
-The rows of a key that grows from row to row cannot repeat it: that needs no memory. For others the
-64-bit hashes of all keys are sorted; only keys whose hashes repeat are then looked at themselves.
+The rows of a key that grows from row to row cannot repeat it: that needs no memory. Others are put
+into 64-bit codes, which are sorted. Where a code is a hash, keys that share one are then looked at
+themselves.
 """
 
 from __future__ import annotations
@@ -18,12 +19,14 @@ from tidegate.data.engines.tally import MAX_EXAMPLES
 from tidegate.data.frames import Mask
 
 Hashes = npt.NDArray[np.uint64]
+Rows = npt.NDArray[np.int64]
 # Batches of the key columns, in order, for the rows from one number up to another.
 ReadKeys = Callable[[int, int], Iterator[pl.DataFrame]]
 
-_BLOCK = 1 << 20  # hashes looked at in one go, once they are sorted
+_BLOCK = 1 << 20  # codes looked at in one go, once they are sorted
 _MOST_KEYS = 4_000_000  # repeated keys held in memory in one go
 _ROW = f"{RESERVED}row"
+_INTEGERS = (pl.Int8, pl.Int16, pl.Int32, pl.Int64, pl.UInt8, pl.UInt16, pl.UInt32)
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,22 @@ def hashed(keys: pl.DataFrame) -> Hashes:
     return keys.hash_rows().to_numpy()
 
 
+def numbered(keys: pl.DataFrame) -> Hashes | None:
+    """A single column's values as numbers of 64 bits, if they fit: no two have the same."""
+    values = keys.to_series()
+    if keys.width > 1 or values.null_count():
+        return None
+    if values.dtype.is_float():
+        numbers = values.cast(pl.Float64).to_numpy() + 0.0  # for there are two zeros
+        numbers[np.isnan(numbers)] = np.nan  # and many NaN
+        return numbers.view(np.uint64)
+    if values.dtype == pl.UInt64:
+        return values.to_numpy()
+    if values.dtype.is_temporal() or values.dtype in _INTEGERS:
+        return values.to_physical().cast(pl.Int64).to_numpy().view(np.uint64)
+    return None
+
+
 class Uniqueness:
     """Finds the rows whose keys repeat. Keys are added in order, batch by batch.
 
@@ -52,47 +71,56 @@ class Uniqueness:
         rows: int,
         report: str,
         *,
-        hashes_of: Callable[[pl.DataFrame], Hashes] = hashed,
+        hash_of: Callable[[pl.DataFrame], Hashes] = hashed,
         most_keys: int = _MOST_KEYS,
     ):
         self._rows = rows
         self._report = report
-        self._hashes_of = hashes_of
+        self._hash_of = hash_of
         self._most_keys = most_keys
         self._seen = 0
         self._last: pl.Series | None = None  # the last key, while keys grow
-        self._grows = True
-        self._hashes: Hashes | None = None
-        self._hashed_from = 0
+        self._codes: Hashes | None = None
+        self._coded_from = 0  # the rows before have no codes yet, or others
+        self._exact = True  # as long as keys fit into their codes
 
     def add(self, keys: pl.DataFrame) -> None:
         if not keys.height:
             return
-        if self._grows and not self._still_grows(keys):
-            self._grows = False
-            self._hashes = np.empty(self._rows, dtype=np.uint64)
-            self._hashed_from = self._seen
-        if self._hashes is not None:
-            self._hashes[self._seen : self._seen + keys.height] = self._hashes_of(keys)
+        if self._codes is None and not self._still_grows(keys):
+            self._codes = np.empty(self._rows, dtype=np.uint64)
+            self._coded_from = self._seen
+        if self._codes is not None:
+            numbers = numbered(keys) if self._exact else None
+            if self._exact and numbers is None:
+                self._exact = False
+                self._coded_from = self._seen
+            codes = self._hash_of(keys) if numbers is None else numbers
+            self._codes[self._seen : self._seen + keys.height] = codes
         self._seen += keys.height
 
     def repeats(self, read: ReadKeys) -> Repeats:
         """The rows at fault. Reads keys again where that is needed, and most often it is not."""
-        if self._hashes is None:
+        if self._codes is None:
             return Repeats()
+        codes, self._codes = self._codes, None
         start = 0
-        for keys in read(0, self._hashed_from):  # those from when keys still grew
-            self._hashes[start : start + keys.height] = self._hashes_of(keys)
+        for keys in read(0, self._coded_from):
+            codes[start : start + keys.height] = self._code(keys)
             start += keys.height
-        hashes, self._hashes = self._hashes, None
-        suspects = _repeated(hashes)
+        suspects = _repeated(codes)
+        del codes
         if not len(suspects):
             return Repeats()
         mask = np.zeros(self._rows, dtype=bool)
         for low in range(0, len(suspects), self._most_keys):
             self._mark(mask, suspects[low : low + self._most_keys], read)
-        rows = _first_true(mask)
-        return Repeats(int(np.count_nonzero(mask)), rows, mask)
+        return Repeats(int(np.count_nonzero(mask)), _first_true(mask), mask)
+
+    def _code(self, keys: pl.DataFrame) -> Hashes:
+        if self._exact and (numbers := numbered(keys)) is not None:
+            return numbers
+        return self._hash_of(keys)
 
     def _still_grows(self, keys: pl.DataFrame) -> bool:
         if keys.width > 1:
@@ -104,7 +132,7 @@ class Uniqueness:
         return values.null_count() == 0 and bool((values.tail(-1) > values.head(-1)).all())
 
     def _mark(self, mask: Mask, suspects: Hashes, read: ReadKeys) -> None:
-        """Mark the rows at fault whose hashes are among the suspects, which are in order."""
+        """Mark the rows at fault whose codes are among the suspects, which are in order."""
         first = np.full(len(suspects), self._rows, dtype=np.int64)
         last = np.full(len(suspects), -1, dtype=np.int64)
         keys_of = _Keys()
@@ -112,12 +140,13 @@ class Uniqueness:
             mask[rows] = True
             np.minimum.at(first, places, rows)
             np.maximum.at(last, places, rows)
-            keys_of.add(places, keys)
-        shared = keys_of.shared_places()
+            if not self._exact:
+                keys_of.add(places, keys)
         if self._report == "exclude_first":
             mask[first] = False
         elif self._report == "exclude_last":
             mask[last] = False
+        shared = keys_of.shared_places()
         if len(shared):
             self._mark_keys_of_one_hash(mask, suspects[shared], read)
 
@@ -138,15 +167,17 @@ class Uniqueness:
 
     def _suspicious(
         self, suspects: Hashes, read: ReadKeys
-    ) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], pl.DataFrame]]:
-        """Of the rows whose hashes are suspects: numbers, places among the suspects, keys."""
+    ) -> Iterator[tuple[Rows, Rows, pl.DataFrame]]:
+        """Of the rows whose codes are suspects: numbers, places among the suspects, keys."""
         start = 0
         for keys in read(0, self._rows):
-            hashes = self._hashes_of(keys)
-            places = np.minimum(np.searchsorted(suspects, hashes), len(suspects) - 1)
-            hits = np.flatnonzero(suspects[places] == hashes)
+            codes = self._code(keys)
+            order = np.argsort(codes)  # neighbours are looked for near one another
+            codes = codes[order]
+            places = np.minimum(np.searchsorted(suspects, codes), len(suspects) - 1)
+            hits = np.flatnonzero(suspects[places] == codes)
             if len(hits):
-                yield start + hits, places[hits], keys[hits]
+                yield start + order[hits], places[hits], keys[order[hits]]
             start += keys.height
 
 
@@ -158,14 +189,16 @@ class _Keys:
         self._more = 0
         self._allowed = _BLOCK
 
-    def add(self, places: npt.NDArray[np.int64], keys: pl.DataFrame) -> None:
+    def add(self, places: Rows, keys: pl.DataFrame) -> None:
         self._known.append(keys.with_columns(pl.Series(_ROW, places)).unique())
         self._more += self._known[-1].height
         if self._more > self._allowed:
             self._unite()
 
-    def shared_places(self) -> npt.NDArray[np.int64]:
+    def shared_places(self) -> Rows:
         """The places of hashes that several keys have."""
+        if not self._known:
+            return np.empty(0, dtype=np.int64)
         places = self._unite()[_ROW]
         return places.filter(places.is_duplicated()).unique().to_numpy()
 
