@@ -479,7 +479,7 @@ def alarms(rows: int, times: int, make: Callable[[np.random.Generator], Frame], 
     return sum(any(c.verdict is Verdict.FAIL for c in columns.values()) for columns in found)
 
 
-@pytest.mark.parametrize(("rows", "times"), [(500, 60), (10_000, 25)])
+@pytest.mark.parametrize(("rows", "times"), [(500, 40), (10_000, 20)])
 def test_promise__false_alarms_without_drift(rows: int, times: int) -> None:
     """With next to nothing tolerated, where an alarm is most likely: one table of ten at most."""
     seen = alarms(rows, times, lambda rng: table(rows, rng), psi=1e-6)

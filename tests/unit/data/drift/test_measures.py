@@ -115,7 +115,7 @@ def test_chi_squared__one_level_tells_nothing() -> None:
 
 
 # Simulations. The truth stands on the limit itself, where an error is most likely.
-REPEATS = 400
+REPEATS = 250
 
 
 def mixed(p: Floats, q: Floats, psi: float) -> Floats:
