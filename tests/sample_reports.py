@@ -39,6 +39,10 @@ def dataset(*checks: dict[str, Any], **fields: Any) -> dict[str, Any]:
         "failing_rows": failing,
         "tolerated_rows": 0,
         "checks": list(checks) or [check(failing_rows=0, examples=[])],
+        "drift": [],
+        "contract": [],
+        "profile": [],
+        "redacted_columns": [],
         **fields,
     }
 
@@ -52,13 +56,144 @@ def check(**fields: Any) -> dict[str, Any]:
         "failing_rows": failing,
         "share": failing / 133_201,
         "examples": [
-            {"file": "2013-05.parquet", "row": 17, "value": "ZZ"},
-            {"file": "2013-05.parquet", "row": 91, "value": "ZZ"},
+            example(row=17, value="ZZ"),
+            example(row=91, value="ZZ"),
         ],
         "engine": "pandera",
         "redacted": False,
+        "kind": "schema",
+        "warns": False,
+        "detail": None,
         **fields,
     }
+
+
+def example(**fields: Any) -> dict[str, Any]:
+    """A row that breaks a rule; row None for a column that does as a whole."""
+    return {"file": "2013-05.parquet", "row": None, "value": None, "key": None, **fields}
+
+
+def drift(**fields: Any) -> dict[str, Any]:
+    """A column against the reference; by default one that has drifted, which is a warning."""
+    return {
+        "column": "dep_delay",
+        "kind": "number",
+        "verdict": "fail",
+        "blocking": False,
+        "detail": "drift: PSI 0.313 (at least 0.271 with 99 % confidence, tolerated 0.2); "
+        "median -2 → 4",
+        "rows": 133_201,
+        "reference_rows": 120_017,
+        "redacted": False,
+        "measure": "psi",
+        "effect": 0.3127,
+        "lower": 0.2711,
+        "upper": 0.3542,
+        "tolerated": 0.2,
+        "psi": 0.3127,
+        "test": "kolmogorov-smirnov",
+        "statistic": 0.142,
+        "p_value": 1.2e-9,
+        "cramers_v": None,
+        "rows_needed": None,
+        "reference_rows_needed": None,
+        **fields,
+    }
+
+
+def no_drift(column: str, **fields: Any) -> dict[str, Any]:
+    return drift(
+        **{
+            "column": column,
+            "verdict": "pass",
+            "detail": "no drift: PSI 0.012 (at most 0.02 with 99 % confidence, tolerated 0.2)",
+            "effect": 0.012,
+            "psi": 0.012,
+            "p_value": 0.31,
+            **fields,
+        }
+    )
+
+
+def profile(**fields: Any) -> dict[str, Any]:
+    """A histogram of numbers, now and in the reference."""
+    return {
+        "column": "dep_delay",
+        "kind": "number",
+        "labels": ["below -10", "-10 to 0", "0 to 10", "10 to 20", "20 to 30", "30 and above"],
+        "edges": [-10.0, 0.0, 10.0, 20.0, 30.0],
+        "current": [9_120, 41_300, 45_020, 20_310, 10_200, 4_251],
+        "reference": [12_010, 61_400, 28_200, 9_807, 5_000, 2_600],
+        "nulls": 3_000,
+        "reference_nulls": 1_000,
+        "detail": None,
+        **fields,
+    }
+
+
+def schema_change(**fields: Any) -> dict[str, Any]:
+    return {
+        "kind": "schema",
+        "column": "carrier",
+        "what": "isin",
+        "before": "'9E', 'AA', 'AS', 'B6', 'DL', 'EV'",
+        "after": "'9E', 'AA', 'AS', 'B6', 'DL'",
+        "effect": "tighter",
+        "note": None,
+        **fields,
+    }
+
+
+def data_change(**fields: Any) -> dict[str, Any]:
+    return {
+        "kind": "data",
+        "file": "data/flights/2013-05.parquet",
+        "change": "changed",
+        "rows_before": 28_000,
+        "rows_after": 28_796,
+        "note": None,
+        **fields,
+    }
+
+
+def full_data_report(text: str = "a name", **fields: Any) -> dict[str, Any]:
+    """A report with something in every part of the page; every text in it is `text`."""
+    sample = example(file=text, row=3, value=text, key={text: text})
+    rules = [
+        check(column=text, check=text, detail=text, examples=[sample] * 2),
+        check(column=text, check=f"isin(['{text}'])", examples=[{**sample, "key": None}]),
+        check(column=None, check=text, kind="rows", failing_rows=0, verdict="fail", examples=[]),
+        check(column=f"{text} 4", check=text, redacted=True, examples=[sample]),
+        check(column=text, check=text, failing_rows=0, verdict="inconclusive", examples=[]),
+        check(column=text, check=text, kind="categories", warns=True, verdict="pass", detail=text),
+        check(column=text, check=text, failing_rows=0, examples=[]),
+    ]
+    parts = {
+        "name": text,
+        "path": text,
+        "schema": text,
+        "engine": text,
+        "verdict": "fail",
+        "drift": [
+            drift(column=f"{text} 2", detail=text),
+            drift(column=None, detail=text, verdict="inconclusive"),
+            no_drift(f"{text} 3", detail=text),
+        ],
+        "contract": [
+            schema_change(column=text, what=text, before=text, after=text, note=text),
+            schema_change(column=None, what=text, before=None, after=text, effect="breaking"),
+            data_change(file=text, note=text),
+        ],
+        "profile": [
+            profile(column=f"{text} 2", labels=[text] * 6, detail=text),
+            profile(column=f"{text} 3", labels=[text] * 6, edges=None, reference=None),
+            profile(column=None, labels=[], edges=None, current=[], reference=None, detail=text),
+        ],
+    }
+    tolerant = dataset(check(column=text, check=text), verdict="pass", tolerated_rows=500)
+    return data_report(
+        dataset(*rules, **parts), tolerant, **{"service": text, "commit": text, **fields}
+    )
 
 
 def gate_report(*results: dict[str, Any], **fields: Any) -> dict[str, Any]:

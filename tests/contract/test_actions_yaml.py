@@ -13,6 +13,7 @@ import yaml
 from local_github.act import CHECKOUT, REPLACED, ROOT, STAND_INS
 from tidegate.cli import VERBS, parser_for
 from tidegate.github.runner import OUTPUTS
+from tidegate.report.page import has_page
 
 ACTIONS = sorted(
     path.parent
@@ -91,9 +92,8 @@ def test_action__required_inputs_are_the_verbs_required_flags(action: Path) -> N
 def test_action__outputs_are_those_that_the_tool_sets(action: Path) -> None:
     verb = verb_of(action)
     declared = load(action / "action.yml")["outputs"]
-    known = {"verdict", "blocked", "report", *OUTPUTS.get(verb, {})}
-    assert set(declared) <= known
-    assert set(OUTPUTS.get(verb, {})) <= set(declared)
+    own = {*OUTPUTS.get(verb, {}), *(["page"] if has_page(verb) else [])}
+    assert own <= set(declared) <= {"verdict", "blocked", "report", *own}
     step_id = call(action)["id"]
     for name, spec in declared.items():
         assert spec["value"] == f"${{{{ steps.{step_id}.outputs.{name} }}}}"

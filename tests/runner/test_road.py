@@ -78,7 +78,7 @@ def test_road__five_outcomes_from_first_release_to_roll_back(road: Road) -> None
     assert set(failing) == {"carrier", "distance", "dest", "sched_dep_time"}
     assert failing["carrier"]["failing_rows"] == 4
     assert failing["carrier"]["examples"][0] == {
-        "file": "2013-04.parquet", "row": 7, "value": "ZZ",
+        "file": "2013-04.parquet", "row": 7, "value": "ZZ", "key": None,
     }  # fmt: skip
     assert failing["distance"]["failing_rows"] == 7
     assert {example["file"] for example in failing["dest"]["examples"]} == {"2013-05.parquet"}

@@ -1,7 +1,8 @@
 """Hold datasets against their pandera schemas.
 
 Reads the `data` section of the config, or without a config one dataset that the flags name.
-pandas and Polars schemas, classes, objects, YAML and JSON; Parquet and CSV, files, folders, globs.
+pandas and Polars schemas, classes, objects, YAML and JSON; Parquet, CSV and JSON lines, files,
+folders, globs and object stores.
 
 Exit code 1 when more rows fail than the dataset tolerates, or a column is lost or of another type.
 
@@ -10,6 +11,7 @@ examples:
   tidegate check-data --dataset flights
   tidegate check-data --data 'data/*.parquet' --schema src/schemas.py:Flights
   tidegate check-data data/2013-01.parquet      (only the datasets that this file belongs to)
+  tidegate check-data --base origin/main        (with what a pull request would change)
 """
 
 from __future__ import annotations
@@ -18,15 +20,21 @@ import argparse
 import fnmatch
 import glob
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tidegate import config as configs
 from tidegate.cli import lines
 from tidegate.config import Config, Dataset
 from tidegate.context import Context
-from tidegate.data.checks import DataReport, check_dataset
+from tidegate.data.checks import check_dataset
+from tidegate.data.results import DataReport
 from tidegate.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    from tidegate.data.contract import Base
 
 AVAILABLE_ENGINES = ("auto", "pandera")
 
@@ -54,6 +62,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=("auto", "polars", "pandera", "spark"),
         default="auto",
         help="what runs the checks (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--base",
+        metavar="REF",
+        help="branch or commit to show the changes of contract and data against (default: in a "
+        "pull request of GitHub Actions its base branch, else none)",
     )
 
 
@@ -94,8 +108,28 @@ def run(arguments: argparse.Namespace, config: Config, context: Context) -> Data
             for name, dataset in chosen.items()
             if any(_belongs(path, dataset, config) for path in touched)
         }
+    base = _base(arguments.base, config, context)
     results = tuple(check_dataset(config, name, dataset) for name, dataset in chosen.items())
+    if base is not None:
+        from tidegate.data.contract import with_contract
+
+        results = tuple(with_contract(config, result, base) for result in results)
     return DataReport(config.service, context.commit(config.root), results)
+
+
+def _base(ref: str | None, config: Config, context: Context) -> Base | None:
+    branch = context.environ.get("GITHUB_BASE_REF")
+    if not ref and not branch:
+        return None
+    from tidegate.data.contract import Base
+
+    if ref:
+        return Base.at(config, ref)
+    base = Base.of_pull_request(config, context.environ)
+    if base is None:
+        print(f"tidegate check-data: changes of contract are not shown: origin/{branch} is not in "
+              "this clone; check out with fetch-depth: 0", file=sys.stderr)  # fmt: skip
+    return base
 
 
 def _paths(file: Path) -> Iterator[Path]:

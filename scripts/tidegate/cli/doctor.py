@@ -81,7 +81,7 @@ def _looked_at(name: str, look: Callable[[], str], otherwise: str = "fail") -> C
 
 def _data(config: Config) -> Iterator[Check]:
     from tidegate.data.schemas import load_schema
-    from tidegate.data.sources import dataset_files
+    from tidegate.data.sources import locate_dataset
 
     for name, dataset in config.data.items():
 
@@ -95,7 +95,7 @@ def _data(config: Config) -> Iterator[Check]:
         yield _looked_at(
             f"data of {name}",
             lambda name=name, dataset=dataset: (  # type: ignore[misc]
-                f"{len(dataset_files(config, name, dataset))} files"
+                f"{len(locate_dataset(config, name, dataset))} files"
             ),
             otherwise="note",
         )

@@ -8,6 +8,7 @@ import os
 import sys
 import tempfile
 import traceback
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -51,13 +52,13 @@ def execute(verb: str, arguments: argparse.Namespace, context: Context) -> int:
         service = getattr(config, "service", None)
         report: Report = module.run(arguments, config, context)
         body = decided(name, report)
-        texts = _texts(name, body)
+        texts = _texts_of(name, body)
         code = 2 if report.verdict is None else 1 if report.blocked else 0
     except Exception as error:  # the one place where errors end, the unexpected ones too
         known = error if isinstance(error, TidegateError) else _unexpected(error, folder, name)
         print(f"tidegate {verb}: {known}", file=sys.stderr)
         body, code = undecided(name, known, service), 2
-        texts = _texts(name, body)
+        texts = _texts_of(name, body)
     return _deliver(name, body, texts, code, folder, arguments, context)
 
 
@@ -98,42 +99,57 @@ def _unexpected(error: Exception, folder: Path, verb: str) -> TidegateError:
     )
 
 
-def _texts(verb: str, report: dict[str, Any]) -> tuple[str, str]:
-    """A report for machines and for people. Raises ValueError for NaN, which JSON does not know."""
-    from tidegate.report import markdown
+@dataclass(frozen=True)
+class _Texts:
+    """A report for machines, for people, and as a page where the verb has one."""
+
+    document: str
+    text: str
+    page: str | None
+
+    def files(self, verb: str) -> dict[str, str]:
+        """What is written, by file name."""
+        files = {f"{verb}.json": self.document, f"{verb}.md": self.text}
+        return files if self.page is None else {**files, f"{verb}.html": self.page}
+
+
+def _texts_of(verb: str, report: dict[str, Any]) -> _Texts:
+    """Raises ValueError for NaN, which JSON does not know."""
+    from tidegate.report import markdown, page
 
     document = json.dumps(report, indent=2, allow_nan=False) + "\n"
-    return document, markdown.render_verb(verb, report)
+    return _Texts(document, markdown.render_verb(verb, report), page.render_page(verb, report))
 
 
 def _deliver(
     verb: str,
     report: dict[str, Any],
-    texts: tuple[str, str],
+    texts: _Texts,
     code: int,
     folder: Path,
     arguments: argparse.Namespace,
     context: Context,
 ) -> int:
-    document, text = texts
     try:
-        write_atomically(folder / f"{verb}.json", document)
-        write_atomically(folder / f"{verb}.md", text)
+        for file, content in texts.files(verb).items():
+            write_atomically(folder / file, content)
     except OSError as error:
         print(f"tidegate {verb}: the report cannot be written: {error}\n"
               "  remedy: give --report a folder that can be written", file=sys.stderr)  # fmt: skip
         return 2
     if arguments.json:
-        sys.stdout.write(document)
+        sys.stdout.write(texts.document)
     elif report["error"] is None:
         from tidegate.report import terminal
 
-        terminal.show(text)
+        terminal.show(texts.text)
+        if texts.page is not None and sys.stdout.isatty():
+            print(f"As a page, with a chart of each column: {folder / f'{verb}.html'}")
     if context.environ.get("GITHUB_ACTIONS") == "true":
         from tidegate.github import runner
 
         service = Path(arguments.config).parent
-        runner.publish(verb, report, text, context.environ, folder, service=service)
+        runner.publish(verb, report, texts.text, context.environ, folder, service=service)
     return code
 
 

@@ -17,7 +17,8 @@ from typing import Any
 from tidegate.cli.execution import Report, decided, undecided
 from tidegate.config import Config
 from tidegate.context import Context
-from tidegate.data.checks import DataReport, check_dataset
+from tidegate.data.checks import check_dataset
+from tidegate.data.results import DataReport
 from tidegate.errors import ConfigError, TidegateError
 from tidegate.gate.gate import gate_model
 from tidegate.registry import Registry
@@ -68,7 +69,10 @@ def run(arguments: argparse.Namespace, config: Config, context: Context) -> Pull
         gates["check-data"] = lambda: DataReport(
             config.service,
             context.commit(config.root),
-            tuple(check_dataset(config, name, dataset) for name, dataset in config.data.items()),
+            tuple(
+                check_dataset(config, name, dataset, now=context.now)
+                for name, dataset in config.data.items()
+            ),
         )
     if config.gate is not None:
         gates["gate-model"] = lambda: gate_model(

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_origin
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from tidegate.config.sections import BUDGETS, METRICS, PROBABILITY_METRICS, Config
+from tidegate.config.sections import BUDGETS, METRICS, PROBABILITY_METRICS, Config, Dataset
 from tidegate.errors import ConfigError, suggestion
 
 
@@ -60,6 +60,8 @@ def load(path: Path) -> Config:
 
 def _check_relations(config: Config, tree: yaml.Node) -> None:
     """Hold the sections to one another: what no single field can see."""
+    for name, dataset in config.data.items():
+        _check_dataset(config, tree, name, dataset)
     if config.evaluation is not None:
         for key, task in (("score", "binary"), ("scores", "multiclass"),
                           ("positive_label", "binary")):  # fmt: skip
@@ -126,10 +128,34 @@ def _check_relations(config: Config, tree: yaml.Node) -> None:
             after = config.environments[after].after
 
 
+def _check_dataset(config: Config, tree: yaml.Node, name: str, dataset: Dataset) -> None:
+    """Hold a dataset's rules to the reference and the other datasets that they compare with."""
+    compared = {
+        ("rows", "max-change"): dataset.rows is not None and dataset.rows.max_change is not None,
+        ("categories",): dataset.categories is not None,
+    }
+    for keys, asked in compared.items():
+        if asked and dataset.reference is None:
+            raise ConfigError(
+                f"data.{name}.{'.'.join(keys)} compares with a reference, and the dataset has none",
+                where=_where(config.path, tree, ("data", name, *keys)),
+                remedy=f"name an earlier dataset in data.{name}.reference, or take {keys[-1]} out",
+            )
+    for number, foreign_key in enumerate(dataset.foreign_keys):
+        place = ("data", name, "foreign-keys", number, "dataset")
+        _known_name(config, tree, place, foreign_key.dataset, tuple(config.data), "dataset")
+        if all(name == foreign_key.dataset and own == key for own, key in foreign_key.pairs):
+            raise ConfigError(
+                "every value of a column exists in that column: the rule asks nothing",
+                where=_where(config.path, tree, place),
+                remedy="name another dataset, or the keys that the values must exist among",
+            )
+
+
 def _known_name(
     config: Config,
     tree: yaml.Node,
-    place: tuple[str, ...],
+    place: tuple[int | str, ...],
     name: str,
     known: tuple[str, ...],
     kind: str,
@@ -170,12 +196,17 @@ def _explain(error: ValidationError, tree: yaml.Node, path: Path) -> ConfigError
 def _known_keys(place: tuple[int | str, ...]) -> list[str]:
     """The keys that the section at `place` knows."""
     section: Any = Config
+    is_mapping = False  # of names to sections, such as data: the next part is a name
     for part in place:
+        if isinstance(part, int) or is_mapping:
+            is_mapping = False
+            continue
         if isinstance(section, type) and issubclass(section, BaseModel):
             fields = {field.alias or name: field for name, field in section.model_fields.items()}
             if part not in fields:
                 return []
-            section = _section_type(fields[str(part)].annotation)
+            annotation = fields[part].annotation
+            section, is_mapping = _section_type(annotation), get_origin(annotation) is dict
     if isinstance(section, type) and issubclass(section, BaseModel):
         return [field.alias or name for name, field in section.model_fields.items()]
     return []
@@ -196,6 +227,10 @@ def _where(path: Path, tree: yaml.Node | None, place: tuple[int | str, ...]) -> 
     """`file:line` of the deepest part of `place` that the YAML has."""
     node, line = tree, 1
     for part in place:
+        if isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+            node = node.value[part]
+            line = node.start_mark.line + 1
+            continue
         if not isinstance(node, yaml.MappingNode):
             break
         for key, value in node.value:

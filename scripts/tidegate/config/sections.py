@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from datetime import timedelta
+from fractions import Fraction
 from itertools import pairwise
 from math import isfinite
 from pathlib import Path
@@ -77,6 +80,24 @@ def _as_list(value: Any) -> Any:
 _Names = Annotated[list[str], BeforeValidator(_as_list, json_schema_input_type=str | list[str])]
 
 
+def _once_each(names: list[str]) -> list[str]:
+    if not names:
+        raise ValueError("name at least one column")
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise ValueError(f"{twice!r} stands here twice")
+    return names
+
+
+_SomeNames = Annotated[_Names, AfterValidator(_once_each)]
+
+
+def _off(value: Any) -> Any:
+    return "off" if value is False else value  # what YAML makes of a bare off
+
+
+_Mode = Annotated[Literal["off", "warn", "fail"], BeforeValidator(_off)]
+
+
 def _slice_columns(value: Any) -> Any:
     if not isinstance(value, list):
         return value
@@ -122,6 +143,24 @@ def _share_or_count(value: Any) -> Any:
     return value
 
 
+def _share(value: Any) -> Any:
+    text = str(value).strip()
+    if not re.fullmatch(r"\d+(\.\d+)?%", text):
+        raise ValueError(f"{value!r} is no share such as 20%")
+    return text
+
+
+_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
+
+
+def _duration(value: Any) -> Any:
+    text = str(value).strip()
+    # So few digits that the sum with any date is one that a clock knows.
+    if not re.fullmatch(r"\d{1,6}(\.\d{1,3})?[mhd]", text) or not float(text[:-1]):
+        raise ValueError(f"{value!r} is no length of time such as 90m, 36h or 7d")
+    return text
+
+
 ShareOrCount = Annotated[int | str, BeforeValidator(_share_or_count)]
 
 
@@ -147,10 +186,107 @@ class _Section(BaseModel):
     )
 
 
+class RowCount(_Section):
+    """How many rows a dataset may have."""
+
+    min: int | None = Field(None, ge=0, description="At least so many.")
+    max: int | None = Field(None, ge=0, description="At most so many.")
+    max_change: Annotated[str | None, BeforeValidator(_share)] = Field(
+        None, description="By what share it may differ from the reference, such as 20%."
+    )
+
+    @model_validator(mode="after")
+    def _asks_something(self) -> Self:
+        if self.min is None and self.max is None and self.max_change is None:
+            raise ValueError("rows without a bound ask nothing: set min, max or max-change")
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise ValueError(f"no number of rows is at least {self.min} and at most {self.max}")
+        return self
+
+    @property
+    def tolerated_change(self) -> Fraction | None:
+        """max_change as a number: 1/5 for 20%."""
+        if self.max_change is None:
+            return None
+        return Fraction(self.max_change.removesuffix("%")) / 100
+
+
+class Freshness(_Section):
+    """How old the newest row may be."""
+
+    column: str = Field(
+        description="A date or timestamp; without a time zone it is taken as UTC. A date lasts "
+        "until its day ends."
+    )
+    max_age: Annotated[str, BeforeValidator(_duration)] = Field(
+        description="Such as 90m, 36h or 7d."
+    )
+
+    @property
+    def tolerated_age(self) -> timedelta:
+        return timedelta(**{_UNITS[self.max_age[-1]]: float(self.max_age[:-1])})
+
+
+class ForeignKey(_Section):
+    """Values that must exist in another dataset of the config. A row with a null is let pass."""
+
+    columns: _SomeNames
+    dataset: str = Field(description="The dataset that must have them.")
+    keys: _Names = Field([], description="Its columns; by default of the same names.")
+
+    @model_validator(mode="after")
+    def _pairs(self) -> Self:
+        if self.keys and len(self.keys) != len(self.columns):
+            raise ValueError(
+                f"{len(self.columns)} columns cannot be held against {len(self.keys)} keys: name "
+                "them in pairs, in the same order"
+            )
+        return self
+
+    @property
+    def pairs(self) -> list[tuple[str, str]]:
+        """(column of this dataset, key of the other), in order."""
+        return list(zip(self.columns, self.keys or self.columns, strict=True))
+
+
+class Categories(_Section):
+    """Columns whose values are compared with those of the reference."""
+
+    columns: _SomeNames
+    new: _Mode = "warn"
+    vanished: _Mode = "warn"
+
+    @model_validator(mode="after")
+    def _asks_something(self) -> Self:
+        if self.new == "off" and self.vanished == "off":
+            raise ValueError("categories with both new and vanished off ask nothing")
+        return self
+
+
+class Drift(_Section):
+    """How the columns are compared with the reference; docs/data-drift.md explains the figures."""
+
+    mode: _Mode = "warn"
+    columns: list[str] = Field([], description="By default every one but the key.")
+    max_psi: float = Field(
+        0.2,
+        gt=0,
+        allow_inf_nan=False,
+        description="Population stability index that is tolerated.",
+    )
+    confidence: float = Field(0.99, gt=0.5, lt=1, description="For all columns together.")
+    classifier: bool = Field(
+        False, description="Whether a classifier tries to tell the two datasets apart."
+    )
+
+
 class Dataset(_Section):
     """A dataset that is held against its pandera schema."""
 
-    path: str = Field(description="File, folder or glob; Parquet or CSV.")
+    path: str = Field(
+        description="File, folder or glob of Parquet, CSV or JSON lines (.gz, .zst); or s3://, "
+        "gs://, az://, abfss://. Folders such as year=2013 are columns."
+    )
     schema_reference: str = Field(
         alias="schema", description="file.py:Name, package.module:Name, or a YAML or JSON file."
     )
@@ -159,6 +295,12 @@ class Dataset(_Section):
     )
     redact: list[str] = Field([], description="Columns whose values never leave the runner.")
     reference: str | None = Field(None, description="An earlier dataset to compare with.")
+    key: _Names = Field([], description="Columns that name a row in reports.")
+    rows: RowCount | None = None
+    freshness: Freshness | None = None
+    foreign_keys: list[ForeignKey] = []
+    categories: Categories | None = None
+    drift: Drift = Drift()
 
     def tolerated_rows(self, rows: int) -> int:
         return share_of(self.max_failing_rows, rows)
@@ -188,7 +330,8 @@ class Evaluation(_Section):
     """The predictions table that the service's own pipeline writes."""
 
     predictions: str = Field(
-        description="Parquet or CSV file, folder or glob: key, label, score, slice columns."
+        description="Parquet, CSV or JSON lines; file, folder or glob: key, label, score, slice "
+        "columns."
     )
     inputs: str | None = Field(
         None,
@@ -334,7 +477,7 @@ class Budget(_Section):
 class Gate(_Section):
     """The quality bar."""
 
-    mode: Literal["off", "warn", "enforce"] = Field(
+    mode: Annotated[Literal["off", "warn", "enforce"], BeforeValidator(_off)] = Field(
         "enforce", description="off and warn block nothing; the record says which it was."
     )
     confidence: float = Field(

@@ -2,189 +2,99 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from itertools import islice
-from typing import Any
-
-import numpy as np
-import polars as pl
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from tidegate.config import Config, Dataset, place_of
-from tidegate.data.csv_files import unreadable
-from tidegate.data.frames import Mask
-from tidegate.data.judging import CheckCrashedError, Outcome, judge
+from tidegate.data.beyond_schema import look_beyond_schema
+from tidegate.data.engines.by_pandera import CheckCrashedError
+from tidegate.data.engines.findings import Held, RefusedError
+from tidegate.data.engines.running import Engine, hold
+from tidegate.data.examples import Shown
 from tidegate.data.parts import Part, parts_of
-from tidegate.data.rules import Rule
+from tidegate.data.results import CheckResult, DatasetResult
+from tidegate.data.schema_checks import check_results, is_faulty, shortened
 from tidegate.data.schemas import Schema, load_schema
-from tidegate.data.sources import combined_digest, dataset_digest, dataset_files, read_table
-from tidegate.errors import DataError
-from tidegate.verdict import Verdict, worst
-
-MAX_EXAMPLES = 5
-ENGINE = "pandera"
-_MAX_NAME = 100
-_MAX_VALUE = 120
-_SEVERITY = (Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.PASS)
+from tidegate.data.sources import dataset_digest, locate_dataset, open_files, readable
+from tidegate.errors import ConfigError, DataError, TidegateError
 
 
-@dataclass(frozen=True)
-class Example:
-    """A row that breaks a rule. row counts from 0 within its file; None for a whole column.
-
-    value is None where it is redacted.
-    """
-
-    file: str
-    row: int | None
-    value: str | None
-
-
-@dataclass(frozen=True)
-class CheckResult:
-    """One rule of a schema. column is None for rules over several columns.
-
-    inconclusive: it could not be judged, because its column is lost or of another type.
-    A rule that merely warns (pandera's raise_warning) counts its rows, and passes.
-    """
-
-    column: str | None
-    check: str
-    verdict: Verdict
-    failing_rows: int = 0
-    examples: tuple[Example, ...] = ()
-    redacted: bool = False
-
-
-@dataclass(frozen=True)
-class DatasetResult:
-    """A dataset against its schema. failing_rows counts each row once.
-
-    faulty: a column is lost or of another type, a check fails as a whole or could not be judged.
-    That is never tolerated.
-    """
-
-    name: str
-    path: str
-    schema: str
-    digest: str
-    files: int
-    rows: int
-    failing_rows: int
-    tolerated_rows: int
-    faulty: bool
-    checks: tuple[CheckResult, ...]
-
-    @property
-    def verdict(self) -> Verdict:
-        too_many = self.failing_rows > self.tolerated_rows
-        return Verdict.FAIL if too_many or self.faulty else Verdict.PASS
-
-    def to_dict(self) -> dict[str, Any]:
-        return {
-            "name": self.name,
-            "path": self.path,
-            "schema": self.schema,
-            "digest": self.digest,
-            "verdict": str(self.verdict),
-            "engine": ENGINE,
-            "files": self.files,
-            "rows": self.rows,
-            "failing_rows": self.failing_rows,
-            "tolerated_rows": self.tolerated_rows,
-            "checks": [
-                {
-                    "column": check.column,
-                    "check": check.check,
-                    "verdict": str(check.verdict),
-                    "failing_rows": check.failing_rows,
-                    "share": check.failing_rows / self.rows,
-                    "examples": [vars(example) for example in check.examples],
-                    "engine": ENGINE,
-                    "redacted": check.redacted,
-                }
-                for check in sorted(self.checks, key=_worst_first)
-            ],
-        }
-
-
-def _worst_first(check: CheckResult) -> tuple[int, int]:
-    return _SEVERITY.index(check.verdict), -check.failing_rows
-
-
-@dataclass(frozen=True)
-class DataReport:
-    """What `check-data` found."""
-
-    service: str
-    commit: str | None
-    datasets: tuple[DatasetResult, ...]
-
-    @property
-    def verdict(self) -> Verdict:
-        return worst([Verdict.PASS, *(dataset.verdict for dataset in self.datasets)])
-
-    @property
-    def blocked(self) -> bool:
-        return self.verdict is Verdict.FAIL
-
-    def to_dict(self) -> dict[str, Any]:
-        digests = {dataset.name: dataset.digest for dataset in self.datasets}
-        return {
-            "service": self.service,
-            "commit": self.commit,
-            "data_digest": combined_digest(digests) if digests else None,
-            "datasets": [dataset.to_dict() for dataset in self.datasets],
-        }
-
-
-def check_dataset(config: Config, name: str, dataset: Dataset) -> DatasetResult:
+def check_dataset(
+    config: Config,
+    name: str,
+    dataset: Dataset,
+    engine: Engine = "auto",
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> DatasetResult:
     """Hold one dataset of the config against its schema.
 
+    engine: auto compiles the rules that can be compiled and leaves the rest to pandera; polars
+    refuses such a rest; pandera compiles nothing.
     Raises ConfigError for the schema, DataError for files that cannot be judged.
     """
     where = f"dataset {name}"
     schema_place = place_of(config, "data", name, "schema")
     schema = load_schema(dataset.schema_reference, config.root, where=schema_place)
-    files = dataset_files(config, name, dataset)
-    tables = [read_table(file, schema.declared_type) for file in files]
-    rows = sum(table.height for table in tables)
-    if not rows:
-        raise DataError(
-            "the dataset has no rows, and no rows prove nothing",
-            where=f"{where}: {dataset.path}",
-            remedy="see what wrote the files",
-        )
-    parts = list(parts_of(schema, files, tables))
-    found = [_judged(schema, part.table, where, dataset.redact) for part in parts]
-    blocking = [[outcome for outcome in outcomes if outcome.blocks] for outcomes in found]
+    locations = locate_dataset(config, name, dataset)
+    with TemporaryDirectory(prefix="tidegate-") as folder:
+        files = open_files(locations, Path(folder), schema.declared_type)
+        rows = sum(file.rows for file in files)
+        if not rows:
+            raise DataError(
+                "the dataset has no rows, and no rows prove nothing",
+                where=f"{where}: {dataset.path}",
+                remedy="see what wrote the files",
+            )
+        parts = list(parts_of(schema, files))
+        held = [_held(schema, part, engine, where, dataset.redact) for part in parts]
+        with readable(files):
+            shown = Shown(dataset.redact, dataset.key)
+            checks = check_results(schema, parts, held, shown)
+        beyond = look_beyond_schema(config, name, dataset, schema, files, Path(folder), now)
     return DatasetResult(
         name=name,
         path=dataset.path,
         schema=dataset.schema_reference,
-        digest=dataset_digest(files, config.root),
+        digest=dataset_digest(locations, config.root),
         files=len(files),
         rows=rows,
-        failing_rows=sum(_failing_rows(outcomes) for outcomes in blocking),
+        failing_rows=sum(part.blocked for part in held),
         tolerated_rows=dataset.tolerated_rows(rows),
-        faulty=any(_is_fault(outcome) for outcomes in found for outcome in outcomes),
-        checks=tuple(_check_results(schema, parts, found, dataset.redact)),
+        faulty=is_faulty(held) or beyond.faulty,
+        checks=(*checks, *beyond.checks),
+        engine=_engine_of(checks),
+        redacted_columns=tuple(dataset.redact),
+        drift=beyond.drift,
+        profile=beyond.profile,
     )
 
 
-def _judged(
-    schema: Schema, table: pl.DataFrame, where: str, redact: Sequence[str]
-) -> list[Outcome]:
+def _held(schema: Schema, part: Part, engine: Engine, where: str, redact: Sequence[str]) -> Held:
     place = f"{where}, schema {schema.reference}"
     try:
-        return judge(schema, table)
+        with readable(part.files):
+            return hold(schema, part, engine)
+    except RefusedError as refused:
+        rules = "; ".join(
+            f"{_rule_named(rule.name, rule.column) if rule else 'the schema'}: {why}"
+            for rule, why in refused.rules
+        )
+        raise ConfigError(
+            f"not everything can be compiled for Polars: {rules}",
+            where=place,
+            remedy="use --engine auto, which leaves these to pandera, or write them as expressions",
+        ) from None
     except CheckCrashedError as crash:
-        column = f" of column {crash.rule.column!r}" if crash.rule.column else ""
+        named = _rule_named(crash.rule.name, crash.rule.column)
         raise DataError(
-            f"the check {_shortened(crash.rule.name)}{column} raises {_told(crash.cause, redact)}",
+            f"the check {named} raises {_told(crash.cause, redact)}",
             where=place,
             remedy="mend the check: it must say yes or no, for every table",
         ) from None
+    except TidegateError:
+        raise
     except Exception as error:
         raise DataError(
             f"pandera cannot run the schema: {_told(error, redact)}",
@@ -193,95 +103,16 @@ def _judged(
         ) from None
 
 
+def _rule_named(name: str, column: str | None) -> str:
+    return shortened(name) + (f" of column {column!r}" if column else "")
+
+
 def _told(error: BaseException, redact: Sequence[str]) -> str:
     """An exception in one line. Its message may quote the data."""
     name = type(error).__name__
     return name if redact else f"{name}: {error}".splitlines()[0][:300]
 
 
-def _is_fault(outcome: Outcome) -> bool:
-    return outcome.failing is None or (outcome.blocks and outcome.whole is not None)
-
-
-def _failing_rows(outcomes: Sequence[Outcome]) -> int:
-    masks = [outcome.failing for outcome in outcomes if outcome.failing is not None]
-    return int(np.logical_or.reduce(masks).sum()) if masks else 0
-
-
-def _check_results(
-    schema: Schema,
-    parts: Sequence[Part],
-    found: Sequence[Sequence[Outcome]],
-    redact: Sequence[str],
-) -> Iterator[CheckResult]:
-    by_rule: dict[Rule, list[tuple[Part, Outcome]]] = {}
-    for part, outcomes in zip(parts, found, strict=True):
-        for outcome in outcomes:
-            by_rule.setdefault(outcome.rule, []).append((part, outcome))
-    for rule, seen in by_rule.items():
-        masks = [outcome.failing for _, outcome in seen]
-        verdict = Verdict.INCONCLUSIVE if any(mask is None for mask in masks) else Verdict.PASS
-        if any(outcome.blocks for _, outcome in seen):
-            verdict = Verdict.FAIL
-        looks_at = [rule.column] if rule.column is not None else rule.columns or _columns(parts)
-        shown = [name for name in looks_at if name not in redact]
-        examples = (
-            example for part, outcome in seen for example in _examples(schema, part, outcome, shown)
-        )
-        yield CheckResult(
-            column=rule.column,
-            check=_shortened(rule.name),
-            verdict=verdict,
-            failing_rows=sum(int(mask.sum()) for mask in masks if mask is not None),
-            examples=tuple(islice(examples, MAX_EXAMPLES)),
-            redacted=not shown,
-        )
-
-
-def _columns(parts: Sequence[Part]) -> list[str]:
-    return list(dict.fromkeys(name for part in parts for name in part.table.columns))
-
-
-def _examples(
-    schema: Schema, part: Part, outcome: Outcome, shown: Sequence[str]
-) -> Iterator[Example]:
-    """The files at fault, if a column is as a whole, then rows with the values of `shown`."""
-    if outcome.failing is None or not outcome.failing.any():
-        return
-    rows = outcome.failing
-    if outcome.whole is not None:
-        for file in part.files[:MAX_EXAMPLES]:
-            yield Example(file.name, None, _clipped(outcome.whole) if shown else None)
-        if rows.all():
-            rows = _misfits(schema, part.table, outcome.rule.column)
-    columns = [name for name in shown if name in part.table.columns]
-    for row in np.flatnonzero(rows)[:MAX_EXAMPLES].tolist():
-        values = {name: _text(part.table[name][row]) for name in columns}
-        if outcome.rule.column is not None:
-            value = values.get(outcome.rule.column)
-        else:
-            value = ", ".join(f"{name}={text}" for name, text in values.items())
-        name, number = part.place(row)
-        yield Example(name, number, _clipped(value) if value else value)
-
-
-def _misfits(schema: Schema, table: pl.DataFrame, column: str | None) -> Mask:
-    """The rows that keep a column of text from being of the declared type."""
-    if column in table.columns and table.schema[column] == pl.String:
-        declared = schema.declared_type(column)
-        if declared is not None and declared != pl.String:
-            return unreadable(table[column], declared).to_numpy()
-    return np.zeros(table.height, dtype=bool)
-
-
-def _text(value: Any) -> str:
-    return "null" if value is None else str(value)
-
-
-def _clipped(value: str) -> str:
-    return value if len(value) <= _MAX_VALUE else value[: _MAX_VALUE - 1] + "…"
-
-
-def _shortened(check: str) -> str:
-    """isin(['AA', 'AS', …) of hundreds of values, cut to a length that can be read."""
-    return check if len(check) <= _MAX_NAME else check[: _MAX_NAME - 2] + "…)"
+def _engine_of(checks: Sequence[CheckResult]) -> str:
+    engines = {check.engine for check in checks}
+    return engines.pop() if len(engines) == 1 else "mixed"

@@ -41,11 +41,11 @@ def frames_of(schema: Schema, table: pl.DataFrame) -> Frames:
 
 
 class PolarsFrames:
-    """Polars frames."""
+    """Polars frames. rows: how many a frame has, where the table is not at hand."""
 
-    def __init__(self, table: pl.DataFrame):
+    def __init__(self, table: pl.DataFrame, rows: int | None = None):
         self.table = table
-        self.height = table.height
+        self.height = table.height if rows is None else rows
 
     def nulls(self, frame: pl.DataFrame, column: str) -> Mask:
         values = frame[column]
@@ -58,7 +58,9 @@ class PolarsFrames:
         # pandera's Polars backend reports every one of them, whatever it is told to.
         return frame.select(columns).is_duplicated().to_numpy()
 
-    def failing(self, check: Any, frame: pl.DataFrame, column: str | None) -> Mask | bool:
+    def failing(
+        self, check: Any, frame: pl.DataFrame | pl.LazyFrame, column: str | None
+    ) -> Mask | bool:
         answer = check(frame.lazy(), column).check_output.collect().to_series()
         if len(answer) != self.height:
             return not answer.all()

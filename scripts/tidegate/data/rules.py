@@ -1,17 +1,13 @@
-"""The rules of a pandera schema, one by one, each with the test that finds the rows breaking it."""
+"""The rules of a pandera schema, one by one, each with what it asks of the data."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
-import numpy as np
 import polars as pl
-
-from tidegate.data.frames import Frames, Mask
 
 
 @dataclass(frozen=True)
@@ -19,7 +15,8 @@ class Rule:
     """One rule of a schema.
 
     column is None for a rule over several; columns are those it looks at, none if unknown.
-    position tells apart rules of one column that have the same name.
+    position tells apart rules of one column that have the same name. is_check: it is one of the
+    schema's checks, which may raise, and not a rule on types, nulls, names and the like.
     """
 
     column: str | None
@@ -27,47 +24,90 @@ class Rule:
     columns: tuple[str, ...] = ()
     position: int = 0
     warns_only: bool = False  # pandera's raise_warning
+    is_check: bool = False
 
 
-# The rows that break a rule, and what is wrong with the column or table as a whole.
-Finding = tuple[Mask, str | None]
+@dataclass(frozen=True)
+class AsAWhole:
+    """The names of the columns decide. fault: what is wrong, None if nothing is."""
+
+    fault: str | None
+
+
+@dataclass(frozen=True)
+class OfType:
+    """coerced: the column is made to be of that type first."""
+
+    column: str
+    dtype: Any
+    coerced: bool
+
+
+@dataclass(frozen=True)
+class NotNull:
+    column: str
+
+
+@dataclass(frozen=True)
+class Unique:
+    """report: which of a value's rows are at fault (pandera's report_duplicates)."""
+
+    columns: tuple[str, ...]
+    report: str
+
+
+@dataclass(frozen=True)
+class Passes:
+    """The schema's own code, or one of pandera's checks. column is None for the whole table."""
+
+    check: Any
+    column: str | None
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """pandera takes the table as it is: for rules that only it can judge, as a whole."""
+
+    definition: Any
+
+
+Question = AsAWhole | OfType | NotNull | Unique | Passes | Accepted
 
 
 @dataclass(frozen=True)
 class RuleTest:
-    """How a rule is judged on a frame. run is None where a column that it needs is lost."""
+    """A rule and its question. lost: a column that it needs is not there, so it has no answer."""
 
     rule: Rule
-    run: Callable[[Any], Finding] | None
-    is_check: bool = False  # the schema's own code: it may crash, and needs the declared type
+    question: Question
+    lost: bool = False
 
 
-def tests_of(
-    definition: Any, frames: Frames, frame: Any, unconvertible: Mapping[str, Mask]
-) -> Iterator[RuleTest]:
-    """Every rule of the schema, for the columns that the frame has.
+def tests_of(definition: Any, frame: Any) -> Iterator[RuleTest]:
+    """Every rule of the schema, for the columns that the frame has."""
+    seen: set[Rule] = set()
+    for test in _all_tests(definition, frame):
+        rule = test.rule
+        while rule in seen:  # of a column that two patterns match
+            rule = replace(rule, position=rule.position + 1)
+        seen.add(rule)
+        yield replace(test, rule=rule)
 
-    unconvertible: for columns that could not be coerced, the rows to blame.
-    """
+
+def _all_tests(definition: Any, frame: Any) -> Iterator[RuleTest]:
     for name, column in columns_of(definition, frame):
         lost = name not in frame.columns
         if lost and not column.required:
             continue
         if lost:
-            yield RuleTest(
-                Rule(name, "column_in_dataframe"), partial(_as_a_whole, frames, "missing")
-            )
-        dtype = column.dtype if definition.dtype is None else definition.dtype
-        for test in _column_tests(frames, name, column, dtype, unconvertible.get(name)):
-            yield replace(test, run=None) if lost else test
-    yield from _structure_tests(definition, frames, frame)
+            yield RuleTest(Rule(name, "column_in_dataframe"), AsAWhole("missing"))
+        for test in _column_tests(definition, name, column):
+            yield replace(test, lost=lost)
+    yield from _structure_tests(definition, frame)
     for key in _joint_keys(definition):
-        run = partial(_duplicates, frames, key, definition)
-        lost = any(name not in frame.columns for name in key)
-        rule = Rule(None, "multiple_fields_uniqueness", key)
-        yield RuleTest(rule, None if lost else run)
-    yield from _check_tests(frames, None, definition.checks)
-    yield from _other_tests(definition, frames)
+        yield _joint_test(definition, frame, key)
+    yield from _check_tests(None, definition.checks)
+    yield from _other_tests(definition)
 
 
 def columns_of(definition: Any, frame: Any) -> Iterator[tuple[str, Any]]:
@@ -99,43 +139,43 @@ def refusal(definition: Any, frame: Any) -> Exception | None:
     return None
 
 
-def _column_tests(
-    frames: Frames, name: str, column: Any, dtype: Any, unconvertible: Mask | None
-) -> Iterator[RuleTest]:
+def _column_tests(definition: Any, name: str, column: Any) -> Iterator[RuleTest]:
+    dtype = column.dtype if definition.dtype is None else definition.dtype
     if dtype is not None:
-        run = partial(_mistyped, frames, name, dtype, unconvertible)
-        yield RuleTest(Rule(name, f"dtype('{dtype}')"), run)
+        coerced = (definition.coerce or column.coerce) and column.dtype is not None
+        yield RuleTest(Rule(name, f"dtype('{dtype}')"), OfType(name, dtype, coerced))
     if not column.nullable:
-        yield RuleTest(Rule(name, "not_nullable"), lambda frame: (frames.nulls(frame, name), None))
+        yield RuleTest(Rule(name, "not_nullable"), NotNull(name))
     if column.unique:
-        yield RuleTest(Rule(name, "field_uniqueness"), partial(_duplicates, frames, [name], column))
-    yield from _check_tests(frames, name, column.checks)
+        yield RuleTest(Rule(name, "field_uniqueness"), Unique((name,), _report(column)))
+    yield from _check_tests(name, column.checks)
 
 
-def _structure_tests(definition: Any, frames: Frames, frame: Any) -> Iterator[RuleTest]:
+def _structure_tests(definition: Any, frame: Any) -> Iterator[RuleTest]:
     known = list(dict.fromkeys(name for name, _ in columns_of(definition, frame)))
     if definition.strict is True:
         unknown = [name for name in frame.columns if name not in known]
         for name in unknown or [None]:
             fault = None if name is None else "not in the schema"
-            yield RuleTest(Rule(name, "column_in_schema"), partial(_as_a_whole, frames, fault))
+            yield RuleTest(Rule(name, "column_in_schema"), AsAWhole(fault))
     if definition.ordered:
         found = [name for name in frame.columns if name in known]
         wanted = [name for name in known if name in found]
         first = next((a for a, b in zip(found, wanted, strict=True) if a != b), None)
         fault = None if first is None else "out of order"
-        yield RuleTest(Rule(first, "column_ordered"), partial(_as_a_whole, frames, fault))
+        yield RuleTest(Rule(first, "column_ordered"), AsAWhole(fault))
 
 
-def _check_tests(frames: Frames, column: str | None, checks: Sequence[Any]) -> Iterator[RuleTest]:
+def _check_tests(column: str | None, checks: Sequence[Any]) -> Iterator[RuleTest]:
     for position, check in enumerate(checks):
         name = str(check.error or check.name or check)
-        rule = Rule(column, name, position=position, warns_only=bool(check.raise_warning))
-        yield RuleTest(rule, partial(_checked, frames, check, column), is_check=True)
+        warns_only = bool(check.raise_warning)
+        rule = Rule(column, name, position=position, warns_only=warns_only, is_check=True)
+        yield RuleTest(rule, Passes(check, column))
 
 
-def _other_tests(definition: Any, frames: Frames) -> Iterator[RuleTest]:
-    """What only pandera can judge, as a whole: an index, one type for columns without names."""
+def _other_tests(definition: Any) -> Iterator[RuleTest]:
+    """An index, one type for columns without names."""
     has_index = definition.index is not None
     if not has_index and (definition.dtype is None or definition.columns):
         return
@@ -143,12 +183,18 @@ def _other_tests(definition: Any, frames: Frames) -> Iterator[RuleTest]:
     rest.dtype = None if definition.columns else definition.dtype
     rest.columns, rest.checks, rest.unique = {}, [], None
     rest.strict = rest.ordered = False
+    rule = Rule(None, "index" if has_index else f"dtype('{definition.dtype}')")
+    yield RuleTest(rule, Accepted(rest))
 
-    def run(frame: Any) -> Finding:
-        refused = refusal(rest, frame) is not None
-        return _as_a_whole(frames, "not as declared" if refused else None, frame)
 
-    yield RuleTest(Rule(None, "index" if has_index else f"dtype('{definition.dtype}')"), run)
+def _joint_test(definition: Any, frame: Any, key: tuple[str, ...]) -> RuleTest:
+    rule = Rule(None, "multiple_fields_uniqueness", key)
+    required = (name for name in key if name in definition.columns)
+    lost = any(name not in frame.columns and definition.columns[name].required for name in required)
+    # Columns that need not be there are left out of the key when they are not.
+    there = key if lost else tuple(name for name in key if name in frame.columns)
+    question = Unique(there, _report(definition)) if there else AsAWhole(None)
+    return RuleTest(rule, question, lost)
 
 
 def _joint_keys(definition: Any) -> list[tuple[str, ...]]:
@@ -156,27 +202,5 @@ def _joint_keys(definition: Any) -> list[tuple[str, ...]]:
     return [tuple(keys)] if keys and isinstance(keys[0], str) else [tuple(key) for key in keys]
 
 
-def _as_a_whole(frames: Frames, fault: str | None, _: Any) -> Finding:
-    return np.full(frames.height, fault is not None), fault
-
-
-def _mistyped(
-    frames: Frames, name: str, dtype: Any, unconvertible: Mask | None, frame: Any
-) -> Finding:
-    found = str(frame[name].dtype)
-    if unconvertible is not None:
-        return unconvertible, found
-    wrong = refusal(frames.column_schema(name, dtype), frame[[name]]) is not None
-    return _as_a_whole(frames, found if wrong else None, frame)
-
-
-def _duplicates(frames: Frames, columns: Sequence[str], declaration: Any, frame: Any) -> Finding:
-    report = getattr(declaration, "report_duplicates", "all")
-    return frames.duplicates(frame, columns, report), None
-
-
-def _checked(frames: Frames, check: Any, column: str | None, frame: Any) -> Finding:
-    failing = frames.failing(check, frame, column)
-    if isinstance(failing, bool):
-        return _as_a_whole(frames, "fails as a whole" if failing else None, frame)
-    return failing, None
+def _report(declaration: Any) -> str:
+    return getattr(declaration, "report_duplicates", "all")

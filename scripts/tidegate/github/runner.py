@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import secrets
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TextIO
+
+from tidegate.github.annotations import annotations_of
+from tidegate.report.page import has_page
 
 Report = Mapping[str, Any]
 
@@ -15,7 +18,8 @@ def _release_of(report: Report) -> str:
     return str(report["release"]["id"])
 
 
-# Verb -> its outputs beside verdict, blocked and report. tests/contract holds action.yml to it.
+# Verb -> its outputs beside verdict, blocked, report and, where it has one, page. tests/contract
+# holds action.yml to it.
 OUTPUTS: Mapping[str, Mapping[str, Callable[[Report], str | None]]] = {
     "register-model": {
         "model-version": lambda report: report["version"],
@@ -30,7 +34,6 @@ OUTPUTS: Mapping[str, Mapping[str, Callable[[Report], str | None]]] = {
     "rollback": {"release": lambda r: r["after"], "before": lambda r: r["before"]},
     "comment": {"url": lambda report: report["url"]},
 }
-MAX_ANNOTATIONS = 10  # GitHub shows no more of a step
 MAX_SUMMARY = 1_000_000  # bytes; GitHub drops a longer summary whole
 
 
@@ -53,6 +56,8 @@ def publish(
         "blocked": "true" if report["blocked"] else "false",
         "report": str(folder / (f"{verb}.md" if verb == "comment" else f"{verb}.json")),
     }
+    if has_page(verb):
+        outputs["page"] = str(folder / f"{verb}.html")
     for name, value in OUTPUTS.get(verb, {}).items():
         outputs[name] = value(report) if report["error"] is None else None
     if path := environ.get("GITHUB_OUTPUT"):
@@ -61,58 +66,8 @@ def publish(
     if path := environ.get("GITHUB_STEP_SUMMARY"):
         with Path(path).open("a", encoding="utf-8") as file:
             file.write(text.encode()[:MAX_SUMMARY].decode(errors="ignore") + "\n")
-    for line in list(commands(verb, report, service))[:MAX_ANNOTATIONS]:
-        print(line, file=stream or sys.stderr)
-
-
-def commands(verb: str, report: Report, service: Path = Path()) -> Iterator[str]:
-    """One workflow command for each thing that stops the change.
-
-    service: the service's folder below the repository's root, where a schema's file is.
-    """
-    if report["error"] is not None:
-        error = report["error"]
-        where = f"{error['where']}: " if error["where"] else ""
-        yield annotation("error", f"{where}{error['what']}", title=f"{verb} could not be decided")
-        return
-    if not report["blocked"]:
-        return
-    for dataset in report.get("datasets", ()):
-        for check in dataset["checks"]:
-            if check["verdict"] == "fail":
-                column = check["column"] or "row"
-                yield annotation(
-                    "error",
-                    f"{column}: {check['check']} fails for {check['failing_rows']} rows",
-                    title=f"dataset {dataset['name']}",
-                    file=(service / dataset["schema"].partition(":")[0]).as_posix(),
-                )
-    for result in report.get("results", ()):
-        if result["blocking"] and result["verdict"] != "pass":
-            named = result["slice"] or {}
-            where = ", ".join(f"{name}={value}" for name, value in named.items()) or "overall"
-            yield annotation("error", result["reason"], title=f"{result['metric']}, {where}")
-    for budget in report.get("budgets", ()):
-        if budget["verdict"] != "pass":
-            figures = f"{budget['value']:.5g} measured, {budget['limit']:.5g} allowed"
-            yield annotation("error", figures, title=f"budget {budget['name']}")
-    for part in (*report.get("steps", ()), *report.get("checks", ())):
-        if part["verdict"] == "fail":
-            yield annotation("error", part["detail"], title=f"{verb}: {part['name']}")
-
-
-def annotation(level: str, message: str, **properties: str) -> str:
-    """A workflow command that nothing in its values can break out of."""
-    shown = ",".join(f"{name}={_property(value)}" for name, value in properties.items())
-    return f"::{level} {shown}::{_message(message)}"
-
-
-def _message(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-
-
-def _property(text: str) -> str:
-    return _message(text).replace(":", "%3A").replace(",", "%2C")
+    for annotation in annotations_of(verb, report, service, environ.get("GITHUB_WORKSPACE")):
+        print(annotation, file=stream or sys.stderr)
 
 
 def _output(name: str, value: str) -> str:

@@ -39,17 +39,20 @@ def markdown(text: object, limit: int = 400) -> str:
     return _ACTIVE.sub(inert, plain(text, limit))
 
 
-def code(text: object, limit: int = 120) -> str:
-    """Text as a code span that it cannot leave, in a paragraph or in a table cell.
+def exact(text: object, limit: int = 120) -> str:
+    """A value as plain text, with its white space as it is, made visible where it would get lost.
 
-    White space stays as it is and is made visible where it would get lost: a value may fail its
-    check for nothing but a space at its end.
+    A value may fail its check for nothing but a space at its end.
     """
     shown = "".join(map(_visible, _ANSI.sub("", str(text))))
     inner = shown.strip(" ")
     before, _, after = shown.partition(inner) if inner else (shown, "", "")
-    shown = _cut("␣" * len(before) + inner + "␣" * len(after), limit)
-    return f"<code>{_entities(shown) or '(empty)'}</code>"
+    return _cut("␣" * len(before) + inner + "␣" * len(after), limit) or "(empty)"
+
+
+def code(text: object, limit: int = 120) -> str:
+    """A value as a code span that it cannot leave, in a paragraph or in a table cell."""
+    return f"<code>{_entities(exact(text, limit))}</code>"
 
 
 def block(text: object, limit: int = 4_000) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -10,32 +10,28 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from tidegate import __version__
-from tidegate.report import escape, numbers
+from tidegate.report import escape, findings, numbers, rules, wording
+from tidegate.report.redaction import censored
 
 MAX_COMMENT = 65_536
+MAX_REPORT = 250_000  # characters, each of up to four bytes
 _ICONS = {"pass": "✅", "fail": "❌", "inconclusive": "❔", None: "⚠️"}
-_CONTRACT = {
-    "column_in_dataframe": "the column is missing",
-    "column_in_schema": "the schema knows no such column",
-    "column_ordered": "the column stands in another place",
-    "not_nullable": "empty values",
-    "field_uniqueness": "repeated values",
-    "multiple_fields_uniqueness": "repeated rows",
-}
-
 Report = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class _Shown:
-    """How much of the long lists a comment shows."""
+    """How much of the long lists there is room for."""
 
     slices: int
     rules: int
+    datasets: int
 
 
 # GitHub refuses a comment beyond MAX_COMMENT: the least important goes first.
-_SHORTER = (_Shown(10, 30), _Shown(3, 10), _Shown(0, 5))
+_SHORTER = (_Shown(10, 30, 50), _Shown(3, 10, 10), _Shown(0, 5, 5), _Shown(0, 2, 2))
+# A verb's own report is the summary of its step, and printed; the JSON has all of it.
+_FULLER = (_Shown(1_000, 100, 200), _Shown(1_000, 50, 50), _Shown(1_000, 20, 20))
 
 
 @dataclass(frozen=True)
@@ -51,8 +47,11 @@ def render_verb(verb: str, report: Report) -> str:
     """One verb's report as Markdown; a report that is a comment brings its own."""
     if "body" in report:
         return str(report["body"])
-    name = f"{verb}.md.j2" if report["error"] is None else "error.md.j2"
-    return _environment().get_template(name).render(report=report, verb=verb)
+    decided = report["error"] is None
+    if decided and verb == "check-data":
+        report = censored(report)
+    name = f"{verb}.md.j2" if decided else "error.md.j2"
+    return _fitting(name, _FULLER, MAX_REPORT, "the JSON", report=report, verb=verb)
 
 
 def render_comment(
@@ -65,26 +64,38 @@ def render_comment(
     reported = reports.values()
     missing = [verb for verb in expected if verb not in reports]
     headline, blocked = _headline(reports, missing)
-    errors = {verb: report for verb, report in reports.items() if report["error"] is not None}
-    for shown in _SHORTER:
-        body = _environment().get_template("comment.md.j2").render(
-            service=service_of(reports),
-            headline=headline,
-            data=_decided(reports, "check-data"),
-            gate=_decided(reports, "gate-model"),
-            errors=errors,
-            skipped=missing,
-            stopped=any(report["blocked"] for report in reported),
-            commit=next((r["commit"] for r in reported if r.get("commit")), None),
-            shown=shown,
-            run_url=run_url,
-            version=__version__,
-        )  # fmt: skip
-        if len(body) <= MAX_COMMENT:
-            return Comment(headline, blocked, body)
-    more = f"[the full reports]({run_url})" if run_url else "the full reports"
-    cut = body[: MAX_COMMENT - 400].rpartition("\n")[0]
-    return Comment(headline, blocked, f"{cut}\n\n… cut here, see {more}.\n")
+    data = _decided(reports, "check-data")
+    body = _fitting(
+        "comment.md.j2",
+        _SHORTER,
+        MAX_COMMENT,
+        f"[the full reports]({run_url})" if run_url else "the full reports",
+        service=service_of(reports),
+        headline=headline,
+        data=censored(data) if data else None,
+        gate=_decided(reports, "gate-model"),
+        errors={verb: report for verb, report in reports.items() if report["error"] is not None},
+        skipped=missing,
+        stopped=any(report["blocked"] for report in reported),
+        commit=next((r["commit"] for r in reported if r.get("commit")), None),
+        run_url=run_url,
+        version=__version__,
+    )
+    return Comment(headline, blocked, body)
+
+
+def _fitting(name: str, steps: Sequence[_Shown], limit: int, more: str, **values: Any) -> str:
+    """A template with as much of the long lists as fits into `limit` characters.
+
+    more: where to read on, should even the least of it not fit.
+    """
+    template = _environment().get_template(name)
+    for shown in steps:
+        text = template.render(shown=shown, **values)
+        if len(text) <= limit:
+            return text
+    cut = text[: limit - 400].rpartition("\n")[0]
+    return f"{cut}\n\n… cut here, see {more}.\n"
 
 
 def service_of(reports: Mapping[str, Report]) -> str:
@@ -105,7 +116,7 @@ def _decided(reports: Mapping[str, Report], verb: str) -> Report | None:
 def _headline(reports: Mapping[str, Report], missing: Sequence[str]) -> tuple[str, bool]:
     """(one line that a person understands, whether the change is blocked)."""
     data, gate = _decided(reports, "check-data"), _decided(reports, "gate-model")
-    reasons = [_data_in_words(data)] if data is not None and data["blocked"] else []
+    reasons = [wording.refusal(data)] if data is not None and data["blocked"] else []
     reasons += [_gate_in_words(gate)] if gate is not None and gate["blocked"] else []
     if reasons:
         unsure = gate is not None and gate["verdict"] == "inconclusive" and len(reasons) == 1
@@ -125,13 +136,6 @@ def _headline(reports: Mapping[str, Report], missing: Sequence[str]) -> tuple[st
     words = "data and model pass" if len(judged) == 2 else f"the {judged[0]} passes"
     against = "" if gate is None else _against(gate)
     return f"✅ Ready to merge: {words}{against}", False
-
-
-def _data_in_words(data: Report) -> str:
-    failing = list(failing_checks(data))
-    names = ", ".join(dict.fromkeys(escape.plain(dataset["name"]) for dataset, _ in failing))
-    rules = f"{len(failing)} rule{'s' if len(failing) != 1 else ''}"
-    return f"the data breaks {rules} of its contract ({names})"
 
 
 def _gate_in_words(gate: Report) -> str:
@@ -181,41 +185,61 @@ def worst_first(results: Sequence[Report]) -> list[Report]:
     return sorted(results, key=lambda r: (order[r["verdict"]], -(r["harm"] or 0)))
 
 
-def failing_checks(data: Report) -> Iterator[tuple[Report, Report]]:
-    """(dataset, check) of every rule that is broken where that is not tolerated."""
-    for dataset in data["datasets"]:
-        if dataset["verdict"] != "fail":
-            continue
-        for check in dataset["checks"]:
-            if check["verdict"] == "fail":
-                yield dataset, check
-
-
-def rule(check: Report) -> str:
-    """What a broken rule means, in words where pandera has only a name for it."""
-    name = check["check"]
-    if name.startswith("dtype("):
-        wanted = escape.code(name.removeprefix("dtype(").removesuffix(")").strip("'"))
-        return f"the type is not {wanted}"
-    return _CONTRACT.get(name) or escape.code(name)
+def _rule(check: Report) -> str:
+    return rules.words(check).spelt(escape.code, escape.markdown)
 
 
 def _example(example: Report, check: Report) -> str:
-    """Where an example stands and what it holds."""
-    place = escape.markdown(example["file"])
-    if example["row"] is not None:
-        place += f" row {example['row']}"
-    if check["redacted"]:
-        return f"{place} (value redacted)"
-    if check["check"].startswith("column_"):
-        return place  # the value is the column's own name
-    return f"{place}: {escape.code(example['value'], 80)}"
+    """Where an example stands, and what it holds."""
+    if wording.named_by_key(example, check):
+        place = ", ".join(
+            f"{escape.markdown(name, 60)} {escape.code(value, 60)}"
+            for name, value in example["key"].items()
+        )
+    else:
+        place = escape.markdown(wording.file_and_row(example))
+    value = wording.value_of(example, check)
+    if value is None:
+        return f"{place} (value redacted)" if check["redacted"] else place
+    return f"{place}: {escape.code(value, 80)}"
+
+
+def _columns(names: Sequence[tuple[str, str | None]]) -> str:
+    """Columns of a piece of advice, each once, the first few by name."""
+    columns = list(dict.fromkeys(column for _, column in names if column is not None))
+    return (
+        f" ({wording.first_few([escape.code(column, 60) for column in columns])})"
+        if columns
+        else ""
+    )
+
+
+def _wanting(counts: Mapping[str | None, int]) -> str:
+    """Columns with the number of rules that nothing is known of."""
+    columns = ["the whole row" if column is None else escape.code(column, 60) for column in counts]
+    shown = zip(columns, counts.values(), strict=True)
+    return wording.first_few(
+        [f"{column} ({numbers.plural(count, 'rule')})" for column, count in shown]
+    )
+
+
+def _drift_icon(found: Report) -> str:
+    """Drift that merely warns does not look like a failure."""
+    return "⚠️" if found["verdict"] == "fail" and not found["blocking"] else _ICONS[found["verdict"]]
 
 
 def _schemas(data: Report) -> str:
-    """The schemas of the datasets that break theirs."""
-    failing = [dataset for dataset in data["datasets"] if dataset["verdict"] == "fail"]
-    return " and ".join(dict.fromkeys(escape.code(dataset["schema"]) for dataset in failing))
+    return wording.first_few([escape.code(reference) for reference in findings.schemas(data)])
+
+
+def _numbered(portions: Sequence[findings.Portion]) -> bool:
+    """Whether a row is named by its number anywhere."""
+    return any(
+        example["row"] is not None and not wording.named_by_key(example, check)
+        for portion in portions
+        for check in portion.items
+        for example in check["examples"][:3]
+    )
 
 
 @cache
@@ -233,7 +257,9 @@ def _environment() -> Environment:
         "code": escape.code,
         "block": escape.block,
         "figure": numbers.figure,
+        "brief": numbers.brief,
         "count": numbers.count,
+        "plural": numbers.plural,
         "share": numbers.share,
         "change": numbers.change,
         "candidate": numbers.candidate,
@@ -244,10 +270,14 @@ def _environment() -> Environment:
         "slice": lambda label: escape.markdown(slice_name(label)),
         "icon": _ICONS.__getitem__,
         "worst_first": worst_first,
-        "failing_checks": failing_checks,
+        "rule": _rule,
         "example": _example,
-        "rule": rule,
+        "columns": _columns,
+        "tally": findings.tally,
+        "wanting": _wanting,
+        "drift_icon": _drift_icon,
         "schemas": _schemas,
+        "numbered": _numbered,
     }
-    environment.globals["marker"] = marker
+    environment.globals |= {"marker": marker, "findings": findings, "wording": wording}
     return environment

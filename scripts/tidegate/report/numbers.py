@@ -24,15 +24,34 @@ def limit(value: float) -> str:
     return f"{value:.5g}"
 
 
+def brief(value: float | None) -> str:
+    """Three significant digits."""
+    return "–" if value is None else f"{value:.3g}"
+
+
+def chance(value: float | None) -> str:
+    """A p-value: two digits, and nothing closer to zero than people can make use of."""
+    if value is None:
+        return "–"
+    return f"<{_TIGHT}0.001" if value < 0.001 else f"{value:.2g}"
+
+
 def count(value: int | None) -> str:
     return "–" if value is None else f"{value:,}"
 
 
+def plural(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def share(value: float) -> str:
+    """In percent; what is not quite nothing or not quite all never reads as if it were."""
     percent = value * 100
-    if percent == 0 or percent >= 0.1:
-        return f"{percent:.1f}{_TIGHT}%"
-    return f"<{_TIGHT}0.1{_TIGHT}%"
+    if 0 < percent < 0.1:
+        return f"<{_TIGHT}0.1{_TIGHT}%"
+    if 99.9 < percent < 100:
+        return f">{_TIGHT}99.9{_TIGHT}%"
+    return f"{percent:.1f}{_TIGHT}%"
 
 
 def candidate(result: Result) -> str:

@@ -72,6 +72,57 @@ _RELEASE = _object(
     author=_TEXT,
     created_at=_TEXT,
 )
+_KIND = ["number", "timestamp", "duration", "time", "text", "boolean", "unsupported"]
+_DRIFT = _object(
+    column=_TEXT_OR_NULL,
+    kind={"enum": [*_KIND, "classifier"]},
+    verdict=_VERDICT,
+    blocking=_FLAG,
+    detail=_TEXT,
+    rows=_COUNT,
+    reference_rows=_COUNT,
+    redacted=_FLAG,
+    measure={"enum": ["psi", "ks-distance", "roc-auc", None]},
+    effect=_NUMBER_OR_NULL,
+    lower=_NUMBER_OR_NULL,
+    upper=_NUMBER_OR_NULL,
+    tolerated=_NUMBER_OR_NULL,
+    psi=_NUMBER_OR_NULL,
+    test={"enum": ["kolmogorov-smirnov", "chi-squared", "delong", None]},
+    statistic=_NUMBER_OR_NULL,
+    p_value=_NUMBER_OR_NULL,
+    cramers_v=_NUMBER_OR_NULL,
+    rows_needed=_COUNT_OR_NULL,
+    reference_rows_needed=_COUNT_OR_NULL,
+)
+_PROFILE = _object(
+    column=_TEXT_OR_NULL,
+    kind={"enum": _KIND},
+    labels=_list(_TEXT),
+    edges=_nullable(_list({"type": ["number", "string"]})),
+    current=_list(_COUNT),
+    reference=_nullable(_list(_COUNT)),
+    nulls=_COUNT,
+    reference_nulls=_COUNT_OR_NULL,
+    detail=_TEXT_OR_NULL,
+)
+_SCHEMA_CHANGE = _object(
+    kind={"const": "schema"},
+    column=_TEXT_OR_NULL,
+    what=_TEXT,
+    before=_TEXT_OR_NULL,
+    after=_TEXT_OR_NULL,
+    effect={"enum": ["breaking", "looser", "tighter", "changed"]},
+    note=_TEXT_OR_NULL,
+)
+_DATA_CHANGE = _object(
+    kind={"const": "data"},
+    file=_TEXT,
+    change={"enum": ["added", "removed", "changed"]},
+    rows_before=_COUNT_OR_NULL,
+    rows_after=_COUNT_OR_NULL,
+    note=_TEXT_OR_NULL,
+)
 _DATASET = _object(
     name=_TEXT,
     path=_TEXT,
@@ -90,11 +141,22 @@ _DATASET = _object(
             verdict=_VERDICT,
             failing_rows=_COUNT,
             share=_NUMBER,
-            examples=_list(_object(file=_TEXT, row=_COUNT_OR_NULL, value=_TEXT_OR_NULL)),
+            examples=_list(
+                _object(
+                    file=_TEXT, row=_COUNT_OR_NULL, value=_TEXT_OR_NULL, key=_nullable(_map(_TEXT))
+                )
+            ),
             engine=_TEXT,
             redacted=_FLAG,
+            kind={"enum": ["schema", "rows", "freshness", "foreign-key", "categories"]},
+            warns=_FLAG,
+            detail=_TEXT_OR_NULL,
         )
     ),
+    drift=_list(_DRIFT),
+    contract=_list({"oneOf": [_SCHEMA_CHANGE, _DATA_CHANGE]}),
+    profile=_list(_PROFILE),
+    redacted_columns=_list(_TEXT),
 )
 _BASELINE = _nullable(
     _object(version=_TEXT_OR_NULL, source=_TEXT, predictions_digest=_TEXT_OR_NULL),

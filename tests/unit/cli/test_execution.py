@@ -59,6 +59,16 @@ def test_execute__no_config__exits_2_with_both_reports_and_says_what_to_do(capsy
     assert "could not be decided" in Path("reports/tidegate/check-data.md").read_text()
 
 
+def test_execute__verb_with_a_page__writes_it_beside_the_others_even_when_undecided():
+    page = Path("reports/tidegate/check-data.html")
+    write_atomically(page, "of an earlier run")
+
+    assert main(["check-data"]) == 2
+    assert "The data could not be checked" in page.read_text()
+    assert main(["doctor"]) == 2
+    assert not page.with_name("doctor.html").exists()
+
+
 def test_execute__json__prints_the_report_alone_even_on_a_runner(monkeypatch, capsys, tmp_path):
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
     monkeypatch.setenv("GITHUB_OUTPUT", str(tmp_path / "output"))

@@ -58,13 +58,15 @@ def test_check_data__report_of_a_dataset_that_fails(service: Path) -> None:
     assert (orders["name"], orders["verdict"], orders["rows"]) == ("orders", "pass", 3)
     assert returns | {"checks": None, "digest": None} == {
         "name": "returns", "path": "data/returns/*.csv", "schema": "schemas.py:Orders",
-        "digest": None, "verdict": "fail", "engine": "pandera", "files": 1, "rows": 3,
+        "digest": None, "verdict": "fail", "engine": "polars", "files": 1, "rows": 3,
         "failing_rows": 1, "tolerated_rows": 0, "checks": None,
+        "drift": [], "contract": [], "profile": [], "redacted_columns": [],
     }  # fmt: skip
     assert returns["checks"][0] == {
         "column": "amount", "check": "greater_than_or_equal_to(0)", "verdict": "fail",
-        "failing_rows": 1, "share": 1 / 3, "engine": "pandera", "redacted": False,
-        "examples": [{"file": "a.csv", "row": 1, "value": "-2.0"}],
+        "failing_rows": 1, "share": 1 / 3, "engine": "polars", "redacted": False,
+        "kind": "schema", "warns": False, "detail": None,
+        "examples": [{"file": "a.csv", "row": 1, "value": "-2.0", "key": None}],
     }  # fmt: skip
     assert {check["verdict"] for check in returns["checks"][1:]} == {"pass"}
     assert len(returns["checks"]) == len(orders["checks"]) == 6

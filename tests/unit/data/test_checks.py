@@ -6,7 +6,8 @@ import polars as pl
 import pytest
 
 from tidegate.config import Config, Dataset
-from tidegate.data.checks import CheckResult, DatasetResult, check_dataset
+from tidegate.data.checks import check_dataset
+from tidegate.data.results import CheckResult, DatasetResult
 from tidegate.errors import DataError
 from tidegate.verdict import Verdict
 

@@ -1,15 +1,20 @@
 from __future__ import annotations
 
+import csv
 import datetime as dt
 import gzip
 from pathlib import Path
 
 import polars as pl
+import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from tidegate.data.csv_files import read_csv
+from tidegate.data.sources import Location, open_files, read_table
+from tidegate.data.sources.csv_files import CsvPieces
+from tidegate.data.sources.pieces import in_memory
+from tidegate.data.sources.text_types import typed
 from tidegate.errors import DataError
 
 US = pl.Datetime("us")
@@ -18,7 +23,7 @@ UTC = pl.Datetime("us", "UTC")
 
 def read(path: Path, content: str | bytes, **declared: pl.DataType) -> pl.DataFrame:
     path.write_bytes(content.encode() if isinstance(content, str) else content)
-    return read_csv(path, declared.get)
+    return read_table(path, declared.get)
 
 
 @pytest.fixture
@@ -88,10 +93,15 @@ def test_read_csv__wrong_value_far_down_is_seen(path: Path) -> None:
     [
         ("a,b\n1,2\n3\n4,5\n", "row 3 has 1 fields and the header 2"),
         ("a,b\n1,2\n3,4,5\n", "row 3 has 3 fields and the header 2"),
-        ("a,b\nsecret,é\n".encode("latin-1"), "it is not UTF-8 text"),
+        ("a,b\nx,y\nsecret,é\n".encode("latin-1"), "it is not UTF-8 text, see row 3"),
+        ("é,b\nx,secret\n".encode("latin-1"), "it is not UTF-8 text"),
+        ("a,b\nsecret,2\n".encode("utf-16"), "it is UTF-16, not UTF-8 text"),
         ('a,b\n1,"secret\n3,4\n', "a quoted value is never closed"),
         ("a,b,a\n1,2,3\n", "two columns are called 'a'"),
-        ("", "it is empty"),
+        ('a,b,c\n1,"secret,3\n4,5,6\n', "a quoted value is never closed"),
+        ('a,b\n1,2\n3,"secret', "a quoted value is never closed"),
+        ("", "it is empty, without even a header"),
+        ("\n\n", "it is not CSV"),
         (b"\xff\xfea\x00,\x00b\x00", "cannot be read"),
         (b"PAR1\x00\x01\x02\n\x03,\n", "cannot be read"),
     ],
@@ -115,11 +125,48 @@ def test_read_csv__ordinary_variations(path: Path, tmp_path: Path) -> None:
     assert read(packed, gzip.compress(plain.encode())).to_dict(as_series=False) == expected
 
 
-def test_read_csv__header_alone_has_no_rows(path: Path) -> None:
-    assert read(path, "a,b\n").shape == (0, 2)
+@pytest.mark.parametrize("content", ["a,b\n", "a,b", "\ufeffa,b\r\n"])
+def test_read_csv__header_alone_has_no_rows(path: Path, content: str) -> None:
+    table = read(path, content, b=pl.Int64())
+    assert (table.height, table.schema) == (0, {"a": pl.String, "b": pl.Int64})
 
 
-@settings(max_examples=60, deadline=None)
+def test_read_csv__empty_line_is_a_null_where_there_is_one_column(path: Path) -> None:
+    assert read(path, "a\n1\n\n3\n")["a"].to_list() == [1, None, 3]
+
+
+@pytest.mark.parametrize("name", ["a.csv.gz", "a.csv.zst", "A.CSV.GZ"])
+def test_read_csv__packed_is_the_same(tmp_path: Path, name: str) -> None:
+    plain = b"a,b\n" + b"".join(b"%d,x\n" % number for number in range(1000))
+    assert read(tmp_path / name, packed(name, plain)).equals(read(tmp_path / "a.csv", plain))
+
+
+@pytest.mark.parametrize("kept", [0.5, 0.9, -1])
+@pytest.mark.parametrize("name", ["a.csv.gz", "a.csv.zst"])
+def test_read_csv__packed_and_cut_off(tmp_path: Path, name: str, kept: float) -> None:
+    # Numbers that do not pack well, so that half of the file is half of the rows.
+    plain = b"a\n" + b"".join(b"%d\n" % (number**7 % 99991) for number in range(50_000))
+    content = packed(name, plain)
+    with pytest.raises(DataError, match="the file cannot be read: it is cut off") as caught:
+        read(tmp_path / name, content[: int(len(content) * kept) if kept > 0 else -1])
+    assert caught.value.where == str(tmp_path / name)
+
+
+@pytest.mark.parametrize("name", ["a.csv.gz", "a.csv.zst"])
+def test_read_csv__not_packed_at_all(tmp_path: Path, name: str) -> None:
+    kind = "gzip" if name.endswith("gz") else "zstd"
+    with pytest.raises(DataError, match=f"it is no sound {kind}"):
+        read(tmp_path / name, b"a,b\n1,2\n")
+
+
+def packed(name: str, content: bytes) -> bytes:
+    if name.lower().endswith(".gz"):
+        return gzip.compress(content)
+    packed = pa.compress(content, codec="zstd", asbytes=True)
+    assert isinstance(packed, bytes)
+    return packed
+
+
 @given(
     rows=st.lists(
         st.tuples(
@@ -139,4 +186,85 @@ def test_read_csv__what_polars_writes_comes_back(
     table = pl.DataFrame(rows, schema=schema, orient="row")
     path = tmp_path_factory.mktemp("csv") / "a.csv"
     table.write_csv(path, quote_style="non_numeric")
-    assert read_csv(path, schema.get).equals(table)
+    assert read_table(path, schema.get).equals(table)
+
+
+VALUES = {
+    "whole": st.integers(-99, 99).map(str),
+    "decimal": st.floats(-9, 9).map(lambda number: f"{number:.3f}"),
+    "long": st.integers(10**16, 10**17).map(str),
+    "truth": st.sampled_from(["true", "False"]),
+    "date": st.dates(dt.date(2000, 1, 1), dt.date(2030, 1, 1)).map(str),
+    "moment": st.datetimes(dt.datetime(2000, 1, 1), dt.datetime(2030, 1, 1)).map(str),
+    "text": st.text('abc \n"', min_size=1, max_size=5),
+    "nothing": st.just(""),
+}
+DECLARED = st.sampled_from([None, pl.Int8(), pl.Float64(), pl.String(), pl.Date(), US])
+
+
+@st.composite
+def columns(draw: st.DrawFn) -> list[str]:
+    """The texts of a column: mostly of one kind, with now and then one of another."""
+    mostly, other = draw(st.sampled_from(list(VALUES))), draw(st.sampled_from(list(VALUES)))
+    values = draw(st.lists(VALUES[mostly], min_size=30, max_size=60))
+    if draw(st.booleans()):
+        values.insert(draw(st.integers(0, len(values))), draw(VALUES[other]))
+    return values
+
+
+@given(first=columns(), second=columns(), one=DECLARED, two=DECLARED, size=st.integers(90, 400))
+def test_csv_pieces__of_any_size_make_the_same_table(
+    tmp_path_factory: pytest.TempPathFactory,
+    first: list[str],
+    second: list[str],
+    one: pl.DataType | None,
+    two: pl.DataType | None,
+    size: int,
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "pieces.csv"
+    rows = list(zip(first, second, strict=False))
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows([("a", "b"), *rows])
+    declared = {"a": one, "b": two}
+    table = in_memory(CsvPieces(path, declared.get, "", size))
+    texts = [pl.Series("a", first[: len(rows)]), pl.Series("b", second[: len(rows)])]
+    expected = [
+        typed(text.replace("", None), declared[text.name])  # the rules, on a whole column
+        for text in texts
+    ]
+    assert table.equals(pl.DataFrame(expected))
+    assert table.schema == pl.DataFrame(expected).schema
+
+
+def test_csv_pieces__damage_far_down_has_its_row(path: Path) -> None:
+    path.write_text("a,b\n" + "1,2\n" * 500 + "3\n")
+    with pytest.raises(DataError, match="row 502 has 1 fields and the header 2"):
+        in_memory(CsvPieces(path, lambda _: None, "", 64))
+
+
+def test_csv_pieces__row_longer_than_a_piece(path: Path) -> None:
+    path.write_text("a,b\n1,2\n3," + "4" * 500 + "\n")
+    with pytest.raises(DataError, match="a row is longer than"):
+        in_memory(CsvPieces(path, lambda _: None, "", 64))
+    path.write_text('a,b\n1,2\n3,"' + "4" * 500 + "\n")
+    with pytest.raises(DataError, match="a quoted value is never closed"):
+        in_memory(CsvPieces(path, lambda _: None, "", 64))
+
+
+def test_open_files__csv_is_kept_as_parquet_in_its_order(path: Path, tmp_path: Path) -> None:
+    # More than one piece, and a value near the end that changes the type of all.
+    rows = 600_000
+    path.write_text("n,x\n" + "".join(f"{n},{n % 7}\n" for n in range(rows)) + f"{rows},0.5\n")
+    (file,) = open_files([Location("a.csv", str(path))], tmp_path / "work")
+    assert (file.rows, dict(file.schema)) == (rows + 1, {"n": pl.Int64(), "x": pl.Float64()})
+    assert len(list((tmp_path / "work").rglob("*.parquet"))) > 1
+    table = file.scan().collect(engine="streaming")
+    assert table["n"].equals(pl.Series("n", range(rows + 1)))
+    assert table["x"].tail(2).to_list() == [(rows - 1) % 7, 0.5]
+
+
+def test_open_files__csv_with_a_header_alone(path: Path, tmp_path: Path) -> None:
+    path.write_text("a,b\n")
+    (file,) = open_files([Location("a.csv", str(path))], tmp_path / "work")
+    assert (file.rows, list(file.schema)) == (0, ["a", "b"])
+    assert file.scan().collect().is_empty()

@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pandera.config import config_context
 
-from tidegate.data.judging import CheckCrashedError, judge
+from tidegate.data.engines.by_pandera import CheckCrashedError, judge
 from tidegate.data.schemas import Schema
 
 Backend = Literal["polars", "pandas"]

@@ -1063,7 +1063,7 @@ def test_csv__with_another_separator_is_an_error_that_says_so(
 @pytest.mark.parametrize(
     ("content", "what", "remedy"),
     [
-        ("", "it is empty, or not CSV", "commas"),
+        ("", "it is empty, without even a header", "commas"),
         ("id;bought;score\n1;0;0,5\n", "row 2 has 2 fields and the header 1", "commas"),
         ("id,bought,score\n1,0\n", "row 2 has 2 fields and the header 3", "commas"),
         ('id,bought,score\n1,0,"0.5\n', "never closed", "quotes"),

@@ -23,16 +23,19 @@ import yaml
 
 from shop import free_port
 from tidegate import config as configs
-from tidegate import spark_session
 from tidegate.cli import main
 from tidegate.context import Context
 from tidegate.errors import ConfigError, DataError
 from tidegate.gate.gate import GateReport, gate_model
 from tidegate.gate.rows import spark, tables
-from tidegate.gate.rows.spark_kernels import VERSIONS, Stretch, run
-from tidegate.gate.rows.spark_rows import errors_raised, unpacked
+from tidegate.gate.rows.spark_kernels import Stretch
 from tidegate.registry import Registry
-from tidegate.spark_session import open_session
+from tidegate.spark import kernels
+from tidegate.spark import session as spark_session
+from tidegate.spark.kernels import VERSIONS, run
+from tidegate.spark.rows import errors_raised, unpacked
+from tidegate.spark.session import SETTINGS as SESSION_SETTINGS
+from tidegate.spark.session import open_session
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -355,7 +358,7 @@ def test_spark__connect(
 
     remote = ConnectSession.builder.remote(f"sc://localhost:{connect_port}").create()
     monkeypatch.setattr(spark, "open_session", lambda: remote)
-    monkeypatch.setattr(spark, "MESSAGE_BYTES", 0)  # so that kernels go as files, too
+    monkeypatch.setattr(kernels, "MESSAGE_BYTES", 0)  # so that kernels go as files, too
     given = scored(1), shuffled(scored(2))
     try:
         assert_same(judge("auto", *given), judge("spark", *given))
@@ -372,12 +375,12 @@ def test_spark__command_and_the_session_as_it_was(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     judge("auto", scored(1), scored(2))
-    before = {name: session.conf.get(name) for name in spark.SETTINGS}
+    before = {name: session.conf.get(name) for name in SESSION_SETTINGS}
     monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
     monkeypatch.chdir(tmp_path)
     assert main(["gate-model", "--baseline=baseline.parquet", "--engine=spark", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["rows"] == 3_000
-    assert {name: session.conf.get(name) for name in spark.SETTINGS} == before
+    assert {name: session.conf.get(name) for name in SESSION_SETTINGS} == before
     gc.collect()  # what the tests before this one raised
     assert session.sparkContext._jsc.getPersistentRDDs().isEmpty()
 
@@ -432,7 +435,7 @@ def test_open_session__leads_executors_of_this_machine_to_this_tidegate(
 
 
 def test_open_session__without_java_says_what_it_takes(tmp_path: Path) -> None:
-    code = "from tidegate.spark_session import open_session; open_session()"
+    code = "from tidegate.spark.session import open_session; open_session()"
     done = subprocess.run(
         [sys.executable, "-c", code],
         env={"PATH": os.environ["PATH"], "JAVA_HOME": str(tmp_path)},

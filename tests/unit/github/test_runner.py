@@ -45,6 +45,7 @@ def test_publish__a_pass__sets_outputs_and_summary_and_says_nothing(tmp_path):
         "verdict": "pass",
         "blocked": "false",
         "report": str(tmp_path / "check-data.json"),
+        "page": str(tmp_path / "check-data.html"),
     }
     assert summary == "## text\n"
     assert log == ""
@@ -102,28 +103,11 @@ def test_publish__value_with_lines_of_its_own__adds_no_output(tmp_path):
     assert set(outputs) == {"verdict", "blocked", "report", "release", "before"}
 
 
-def test_publish__blocked_data__points_at_the_schema(tmp_path):
+def test_publish__blocked_data__is_an_error_on_the_runner(tmp_path):
     _, _, log = publish("check-data", data_report(dataset(check())), tmp_path)
 
-    assert log == (
-        "::error title=dataset flights,file=src/flight_delay/schemas.py::"
-        "carrier: isin(['9E', 'AA', 'AS', 'B6', 'DL']) fails for 412 rows\n"
-    )
-
-
-def test_commands__service_in_a_subfolder__points_below_the_repositorys_root():
-    (line,) = runner.commands("check-data", data_report(dataset(check())), Path("services/shop"))
-
-    assert "file=services/shop/src/flight_delay/schemas.py" in line
-
-
-def test_commands__image_that_fails_a_check__is_named():
-    failed = {"name": "predictions", "verdict": "fail", "detail": "greatest difference 0.3"}
-    report = {**command_report("test-image"), "blocked": True, "checks": [failed]}
-
-    assert list(runner.commands("test-image", report)) == [
-        "::error title=test-image%3A predictions::greatest difference 0.3"
-    ]
+    assert log.startswith("::error title=dataset flights%2C carrier::carrier: one of '9E', 'AA'")
+    assert log.count("\n") == 1
 
 
 def test_publish__blocked_model__names_slice_and_budget(tmp_path):
@@ -141,23 +125,6 @@ def test_publish__blocked_model__names_slice_and_budget(tmp_path):
 
 def test_publish__gate_that_warns__raises_no_error(tmp_path):
     assert publish("gate-model", gate_report(worse_slice(), mode="warn"), tmp_path)[2] == ""
-
-
-def test_publish__hostile_values__stay_inside_their_command(tmp_path):
-    evil = "a,file=/etc/passwd::\r\n::stop-commands::x\n100%"
-    report = data_report(dataset(check(column=evil, check=evil), name=evil, schema=evil))
-    _, _, log = publish("check-data", report, tmp_path)
-
-    assert len(log.splitlines()) == 1
-    properties = log.split("::")[1]
-    assert [part.split("=")[0] for part in properties.split(",")] == ["error title", "file"]
-    assert "100%25" in log
-
-
-def test_publish__many_failures__says_no_more_than_github_shows(tmp_path):
-    report = data_report(dataset(*[check(column=f"c{number}") for number in range(40)]))
-
-    assert len(publish("check-data", report, tmp_path)[2].splitlines()) == runner.MAX_ANNOTATIONS
 
 
 def test_publish__summary_beyond_what_github_takes__is_cut(tmp_path):

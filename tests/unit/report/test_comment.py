@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from rendered_markdown import linked_by_github, read
 from sample_reports import (
+    COMMIT,
     budget,
     check,
     command_report,
+    data_change,
     data_report,
     dataset,
+    drift,
+    example,
+    full_data_report,
     gate_report,
     log_loss,
+    no_drift,
     result,
+    schema_change,
     slice_result,
     undecided,
     worse_slice,
@@ -64,26 +74,47 @@ BAD_DATA = data_report(
             column="distance",
             check="column_in_dataframe",
             failing_rows=28_796,
-            examples=[{"file": "2013-05.parquet", "row": None, "value": "distance"}],
+            examples=[example(file="2013-05.parquet", row=None, value="distance")],
         ),
         check(
             column="hour",
             check="dtype('Int64')",
             failing_rows=28_796,
-            examples=[{"file": "2013-05.parquet", "row": None, "value": "String"}],
+            examples=[example(file="2013-05.parquet", row=None, value="String")],
         ),
         check(),
         check(
             column="dep_delay",
             check="greater_than(0)",
             failing_rows=3,
-            examples=[{"file": "2013-04.parquet", "row": 4, "value": "-184"}],
+            examples=[example(file="2013-04.parquet", row=4, value="-184")],
         ),
         check(column="tailnum", failing_rows=1, redacted=True, check="not_nullable",
-              examples=[{"file": "2013-04.parquet", "row": 9, "value": None}]),
+              examples=[example(file="2013-04.parquet", row=9, value=None)]),
         check(column="dest", failing_rows=0, examples=[]),
     ),
     dataset(name="weather", rows=26_115, failing_rows=2, tolerated_rows=26, verdict="pass"),
+)  # fmt: skip
+
+NOTED_DATA = data_report(
+    dataset(
+        check(column="origin", kind="categories", check="no new categories", warns=True,
+              failing_rows=70, verdict="pass", examples=[example(row=3, value="SWF")],
+              detail="1 category in 70 rows that the reference does not have: 'SWF' (70)"),
+        check(column="origin", kind="categories", check="no vanished categories", warns=True,
+              failing_rows=0, examples=[],
+              detail="1 category of the reference gone, 12 rows there: 'TTN' (12)"),
+        check(column="dest", failing_rows=0, examples=[]),
+        verdict="pass",
+        failing_rows=0,
+        drift=[drift(), no_drift("dest"),
+               drift(column="visib", verdict="inconclusive", psi=0.18, effect=0.18,
+                     detail="cannot tell: PSI 0.18 (between 0.11 and 0.27, tolerated 0.2) on 900 "
+                     "rows against 120,017; about 4,100 rows would tell")],
+        contract=[schema_change(), schema_change(column="dep_delay", what="dtype", before="Int64",
+                                                 after="Float64", effect="breaking"),
+                  data_change()],
+    ),
 )  # fmt: skip
 
 CASES = {
@@ -117,6 +148,7 @@ CASES = {
         ),
     ],
     "blocked-data": [BAD_DATA],
+    "noted-data": [NOTED_DATA, PIPELINE, gate_report()],
     "blocked-slice": [
         data_report(),
         PIPELINE,
@@ -164,6 +196,11 @@ def test_comment__each_outcome__reads_as_in_its_golden_file(case):
     [
         ("pass", "✅ Ready to merge: data and model pass (compared with production v3)", False),
         ("blocked-data", "❌ Blocked: the data breaks 5 rules of its contract (flights)", True),
+        (
+            "noted-data",
+            "✅ Ready to merge: data and model pass (compared with production v3)",
+            False,
+        ),
         ("blocked-slice", "❌ Blocked: the model is clearly worse for carrier B6", True),
         ("over-budget", "❌ Blocked: the model is over its budget for train-minutes", True),
         (
@@ -291,14 +328,36 @@ def test_comment__huge_reports__fit_and_keep_the_verdict():
     assert RUN in written.body
 
 
+def test_comment__huge_findings_of_every_kind__fit():
+    long = "|" * 300
+    datasets = full_data_report(long)["datasets"] * 80
+    for part in ("checks", "drift", "contract"):
+        datasets[0][part] *= 200
+    written = comment(data_report(*datasets), PIPELINE, gate_report())
+
+    assert len(written.body) <= MAX_COMMENT
+    assert "… cut here" not in written.body
+
+
+def test_comment__rules_that_are_left_out__are_counted():
+    tables = [dataset(*[check()] * (7 * n + 1), name=f"table {n}") for n in range(60)]
+    body = comment(data_report(*tables), PIPELINE, gate_report()).body
+    said = sum(map(int, re.findall(r"^(\d+) more broken rules? of this dataset", body, re.M)))
+    shown = body.count("| <code>carrier</code> |")
+    (datasets,) = re.findall(r"^(\d+) more datasets that fail", body, re.M)
+
+    assert said + shown == sum(7 * n + 1 for n in range(60 - int(datasets)))
+
+
 def test_comment__hostile_values__are_shown_and_never_acted_on():
     evil = "@octocat <b>x</b> | #1 `</code>`\n::error::x [a](http://x.example) </details>"
     data = data_report(
         dataset(
-            check(column=evil, check=evil, examples=[{"file": evil, "row": 1, "value": evil}]),
+            check(column=evil, check=evil, examples=[example(file=evil, row=1, value=evil)]),
             name=evil,
             schema=evil,
         ),
+        *full_data_report(evil)["datasets"],
         service=evil,
         commit=evil,
     )
@@ -314,9 +373,26 @@ def test_comment__hostile_values__are_shown_and_never_acted_on():
 
     assert not {"b", "script", "img"} & {*seen.elements}
     assert [tag for tag in seen.elements if tag == "a"] == ["a"]  # the run's own address
-    assert seen.elements.count("details") == 2
+    assert seen.elements.count("details") == 5
     assert linked_by_github(seen) == []
     assert written.body.splitlines()[0] == marker(evil)
+
+
+# What Markdown, HTML or GitHub act on, more often than by chance.
+ACTIVE = st.text(alphabet=st.characters() | st.sampled_from("|`<>&*_[]()@#:!\\~$^-+=\n\r\t 1.wGH/"))
+
+
+@settings(deadline=None, max_examples=60)
+@given(ACTIVE)
+def test_comment__any_text_in_the_data__makes_no_element_and_no_link(text):
+    data = full_data_report(f"a {text}", service="shop", commit=COMMIT)
+    plain = full_data_report(service="shop", commit=COMMIT)
+    seen = read(comment(data, PIPELINE, gate_report()).body)
+
+    assert [tag for tag in seen.elements if tag != "span"] == [
+        tag for tag in read(comment(plain, PIPELINE, gate_report()).body).elements if tag != "span"
+    ]
+    assert linked_by_github(seen) == []
 
 
 def test_marker__two_services__differ():

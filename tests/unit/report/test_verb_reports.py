@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from typing import Any
 
 import pytest
@@ -16,12 +17,17 @@ from sample_reports import (
     command_report,
     data_report,
     dataset,
+    drift,
+    example,
+    full_data_report,
     gate_report,
+    no_drift,
     result,
     undecided,
     worse_slice,
 )
 from tidegate.cli import VERBS
+from tidegate.github.runner import MAX_SUMMARY
 from tidegate.report import numbers, terminal
 from tidegate.report.markdown import render_comment, render_verb
 from tidegate.report.schemas import FIELDS, report_schema
@@ -152,6 +158,8 @@ def test_report_schema__a_report_and_an_undecided_one__are_valid(verb):
     validator = Draft202012Validator(report_schema(verb))
 
     validator.validate(REPORTS[verb])
+    if verb == "check-data":
+        validator.validate(full_data_report())
     validator.validate({**undecided(verb), "service": None})
 
 
@@ -206,8 +214,60 @@ def test_render_verb__undecided__says_why_and_what_to_do(verb):
 def test_render_verb__blocked_data__names_dataset_column_rule_count_and_rows():
     seen = read(render_verb("check-data", REPORTS["check-data"])).text
 
-    for part in ("flights", "carrier", "isin(['9E', 'AA'", "412", "2013-05.parquet row 17: ZZ"):
+    for part in ("flights", "carrier", "one of '9E', 'AA'", "412", "2013-05.parquet row 17: ZZ"):
         assert part in seen
+
+
+def test_render_verb__rules_that_could_not_be_judged__are_counted_beside_the_broken_ones():
+    holding = [check(column=f"h{n}", failing_rows=0, examples=[]) for n in range(42)]
+    lost = [check(column="hour", failing_rows=0, examples=[], verdict="inconclusive")] * 4
+    other = check(column=None, kind="rows", check="within 10% of the reference’s rows",
+                  failing_rows=0, verdict="inconclusive", examples=[],
+                  detail="there is no reference: name another in its place")  # fmt: skip
+    data = data_report(dataset(*[check()] * 4, *holding, *lost, other))
+    seen = read(render_verb("check-data", data)).text
+
+    assert seen.count("42 of 51 hold, 4 are broken, 5 could not be judged") == 2
+    assert "because a column is lost or of another type: hour (4 rules)." in seen
+    assert "within 10% of the reference’s rows: there is no reference: name another" in seen
+
+
+def test_render_verb__example_with_a_key__is_named_by_it():
+    rule = check(examples=[example(row=17, value="ZZ", key={"flight_id": "UA 1545", "day": "3"})])
+    seen = read(render_verb("check-data", data_report(dataset(rule)))).text
+
+    assert "flight_id UA 1545, day 3: ZZ" in seen
+    assert "counted from 0" not in seen
+
+
+def test_render_verb__drift_that_blocks__stands_with_what_to_do():
+    blocked = dataset(drift=[drift(blocking=True)], verdict="fail")
+    seen = read(render_verb("check-data", data_report(blocked))).text
+
+    assert "1 column no longer like the reference" in seen
+    assert "PSI 0.313" in seen
+    assert "Drift (dep_delay): See what changed at the source" in seen
+
+
+def test_render_verb__nothing_to_say__says_nothing():
+    seen = read(render_verb("check-data", data_report(dataset(drift=[no_drift("a")])))).text
+
+    assert not [word for word in ("drift", "What to do", "warning", "schema") if word in seen]
+
+
+@pytest.mark.parametrize("size", [50, 2_000])
+def test_render_verb__huge_data__fits_a_summary(size):
+    long = "🛬" * 300
+    checks = [check(column=f"{long}{n}", check=f"isin(['{long}'])") for n in range(20)]
+    text = render_verb(
+        "check-data", data_report(*[dataset(*checks, name=f"{n}{long}") for n in range(size)])
+    )
+
+    assert len(text.encode()) <= MAX_SUMMARY
+    assert "… cut here" not in text
+    rows = len(re.findall("^\\| ❌ ", text, re.MULTILINE))
+    more = re.findall(r"^([\d,]+) more datasets, none of them worse", text, re.MULTILINE)
+    assert rows + sum(int(number.replace(",", "")) for number in more) == size
 
 
 def test_render_verb__image_budgets__show_champion_limit_and_what_was_not_judged():
@@ -253,7 +313,7 @@ def test_show__what_a_runner_would_obey__is_broken_up(line):
 
 def test_show__values_with_markup__are_shown_as_they_are():
     value = "a | b [red] `x` <br> </code>"
-    checks = [check(examples=[{"file": "f.csv", "row": 1, "value": value}])]
+    checks = [check(examples=[example(file="f.csv", row=1, value=value)])]
     shown = show(render_verb("check-data", data_report(dataset(*checks))))
 
     assert "[red]" in shown

@@ -10,7 +10,6 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
-from uuid import uuid4
 
 import polars as pl
 import pyarrow as pa
@@ -18,19 +17,12 @@ import pyarrow as pa
 from tidegate.gate.rows import spark_kernels as kernels
 from tidegate.gate.rows.pairing import Pairing, Tally, add_up
 from tidegate.gate.rows.pieces import PIECE_ROWS
-from tidegate.gate.rows.spark_rows import (
-    SCHEMA,
-    Row,
-    errors_raised,
-    frame_rows,
-    loaded,
-    packed,
-    sums_of,
-)
 from tidegate.gate.rows.tables import Table, scan
 from tidegate.gate.statistics.design import Design
 from tidegate.gate.statistics.piece import Piece
-from tidegate.spark_session import is_remote, open_session, working
+from tidegate.spark.kernels import Kernel, apply
+from tidegate.spark.rows import SCHEMA, Row, errors_raised, frame_rows, loaded, packed, sums_of
+from tidegate.spark.session import open_session, working
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -39,15 +31,6 @@ if TYPE_CHECKING:
 STRETCH_ROWS = 1_000_000
 # So many sums are merged into one, in as many rounds as that takes.
 FAN_IN = 8
-# Spark Connect takes no message above 128 MiB: a larger kernel is sent as a file.
-MESSAGE_BYTES = 16 << 20
-SETTINGS = {
-    # A row of ours holds megabytes, not the bytes that Spark's own default of 10,000 counts on.
-    "spark.sql.execution.arrow.maxRecordsPerBatch": "8",
-    # In such portions sums come to the driver: they can be larger than what its JVM holds at once.
-    "spark.sql.adaptive.coalescePartitions.parallelismFirst": "false",
-    "spark.sql.adaptive.advisoryPartitionSizeInBytes": "8m",
-}
 
 Result = TypeVar("Result")
 
@@ -65,7 +48,7 @@ class OnSpark:
 
     def map(self, design: Design, work: Callable[[Piece], Result]) -> Iterator[Result]:
         """The results of all pieces, merged: they must have `merge`, as those of both passes."""
-        with working(self._session, SETTINGS):
+        with working(self._session):
             pieces = self._joined.where("kind = 'piece'")
             sums = self._apply(pieces, kernels.AddUp(design, work))
             left = self._partitions
@@ -81,11 +64,11 @@ class OnSpark:
         return None
 
     def tally(self) -> Tally:
-        with working(self._session, SETTINGS):
+        with working(self._session):
             return add_up([loaded(row) for row in _fetch(self._joined.where("kind != 'piece'"))])
 
-    def _apply(self, frame: DataFrame, kernel: kernels.Kernel) -> DataFrame:
-        return _apply(self._session, frame, kernel, self._folder)
+    def _apply(self, frame: DataFrame, kernel: Kernel) -> DataFrame:
+        return apply(self._session, frame, kernel, self._folder)
 
 
 def join_on_spark(
@@ -104,7 +87,7 @@ def join_on_spark(
     count = parts or -(-max(table.rows for table in tables) // PIECE_ROWS)
     partitions = min(count, int(session.conf.get("spark.sql.shuffle.partitions")))
     sources = list(_sources(tables))
-    with working(session, SETTINGS):
+    with working(session):
         from pyspark import StorageLevel
 
         given = session.createDataFrame(pa.Table.from_batches(packed(sources)), SCHEMA)
@@ -112,10 +95,10 @@ def join_on_spark(
             table.side: pairing.columns[table.side][: pairing.keys] for table in tables
         }
         schemas = {table.side: dict(table.schema) for table in tables}
-        apply = partial(_apply, session, folder=folder)
-        scattered = apply(given.repartition(len(sources)), kernels.Scatter(keys, count))
+        applied = partial(apply, session, folder=folder)
+        scattered = applied(given.repartition(len(sources)), kernels.Scatter(keys, count))
         by_part = scattered.repartition(partitions, "part").sortWithinPartitions("part")
-        joined = apply(by_part, kernels.Gather(pairing, schemas))
+        joined = applied(by_part, kernels.Gather(pairing, schemas))
         joined = joined.persist(StorageLevel.MEMORY_AND_DISK)
     pieces = OnSpark(session, joined, partitions, folder)
     return pieces, pieces.tally()
@@ -133,22 +116,6 @@ def _sources(tables: Sequence[Table]) -> Iterator[Row]:
             for offset in range(0, rows, STRETCH_ROWS):
                 stretch = kernels.Stretch(of_file, offset, STRETCH_ROWS)
                 yield Row(0, table.side, 0, pickle.dumps(stretch))
-
-
-def _apply(
-    session: SparkSession, frame: DataFrame, kernel: kernels.Kernel, folder: Path
-) -> DataFrame:
-    """What a kernel makes of each partition."""
-    from pyspark import cloudpickle
-
-    pickled: bytes = cloudpickle.dumps(kernel)
-    shared: bytes | str = pickled
-    if is_remote(session) and len(pickled) > MESSAGE_BYTES:
-        file = folder / f"{uuid4().hex}.kernel"
-        file.write_bytes(pickled)
-        session.addArtifacts(str(file), file=True)
-        shared = file.name
-    return frame.mapInArrow(partial(kernels.run, shared, kernels.VERSIONS), SCHEMA)
 
 
 def _fetch(frame: DataFrame) -> list[Row]:

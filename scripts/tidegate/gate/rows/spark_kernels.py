@@ -7,35 +7,21 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 from operator import attrgetter
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 import polars.selectors as cs
-import pyarrow as pa
 
-from tidegate import __version__
-from tidegate.errors import DataError, TidegateError
+from tidegate.errors import DataError
 from tidegate.gate.rows.pairing import Pairing, Tally, add_up
-from tidegate.gate.rows.spark_rows import (
-    ERROR,
-    PIECE,
-    TALLY,
-    Row,
-    errors_raised,
-    frame_rows,
-    loaded,
-    packed,
-    sums_of,
-    sums_rows,
-    unpacked,
-)
 from tidegate.gate.rows.tables import Side, Table
 from tidegate.gate.statistics.design import Design
 from tidegate.gate.statistics.piece import Piece
+from tidegate.spark.rows import Row, frame_rows, loaded, sums_of, sums_rows
 
-VERSIONS = {"tidegate": __version__, "polars": pl.__version__}
+# What a row can be, besides rows of the side that `kind` names.
+PIECE, TALLY = "piece", "tally"
 _PART = "__part"
 
 
@@ -135,49 +121,9 @@ class Merge:
         return _merged((part, sums_of(group)) for part, group in groupby(rows, attrgetter("part")))
 
 
-Kernel = Scatter | Gather | AddUp | Merge
-
-
 def _merged(found: Iterator[tuple[int, Any]]) -> Iterator[Row]:
     """One row of sums, under the number of the first part: the same when a task is run again."""
     for first, total in found:
         for _, other in found:
             total = total.merge(other)
         yield from sums_rows(first, total)
-
-
-def run(
-    kernel: bytes | str, versions: Mapping[str, str], batches: Iterator[pa.RecordBatch]
-) -> Iterator[pa.RecordBatch]:
-    """A kernel at work on one partition. kernel: pickled; or the name of its file in Spark.
-
-    versions: those of the driver. An error that is meant for the user becomes a row.
-    """
-
-    def rows() -> Iterator[Row]:
-        try:
-            _hold_versions(versions)
-            yield from _kernel(kernel)(errors_raised(unpacked(batches)))
-        except TidegateError as error:
-            yield Row(0, ERROR, 0, pickle.dumps(error))
-
-    return packed(rows())
-
-
-def _hold_versions(expected: Mapping[str, str]) -> None:
-    for name, version in expected.items():
-        if VERSIONS[name] != version:
-            raise DataError(
-                f"Spark's executors have {name} {VERSIONS[name]}, the driver has {version}",
-                where="--engine spark",
-                remedy=f"install {name} {version} on the executors",
-            )
-
-
-def _kernel(shared: bytes | str) -> Kernel:
-    if isinstance(shared, str):
-        from pyspark import SparkFiles
-
-        shared = Path(SparkFiles.get(shared)).read_bytes()
-    kernel: Kernel = pickle.loads(shared)  # noqa: S301 - written by our own driver
-    return kernel

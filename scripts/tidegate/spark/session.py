@@ -18,6 +18,14 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 WHERE = "--engine spark"
+# For rows of ours (tidegate.spark.rows).
+SETTINGS = {
+    # Each holds megabytes, not the bytes that Spark's own default of 10,000 counts on.
+    "spark.sql.execution.arrow.maxRecordsPerBatch": "8",
+    # In such portions they come to the driver: they can be larger than what its JVM holds at once.
+    "spark.sql.adaptive.coalescePartitions.parallelismFirst": "false",
+    "spark.sql.adaptive.advisoryPartitionSizeInBytes": "8m",
+}
 
 
 def open_session() -> SparkSession:
@@ -60,7 +68,7 @@ def is_remote(session: SparkSession) -> bool:
 
 
 @contextmanager
-def working(session: SparkSession, settings: Mapping[str, str]) -> Iterator[None]:
+def working(session: SparkSession, settings: Mapping[str, str] = SETTINGS) -> Iterator[None]:
     """Work of Spark with some settings of the session changed.
 
     Raises DataError when Spark fails.

@@ -15,14 +15,37 @@ import pyarrow as pa
 
 SCHEMA = "part int, kind string, number int, data binary"
 _TYPES = {"part": pa.int32(), "kind": pa.string(), "number": pa.int32(), "data": pa.binary()}
-# What a row can be, besides rows of the side that `kind` names.
-PIECE, TALLY, SUMS, ERROR = "piece", "tally", "sums", "error"
+# What a row can be, besides the kinds that those who send it give it.
+SUMS, ERROR = "sums", "error"
 # About so much in one row, and in one batch: little beside the heap of a JVM.
 BLOB_BYTES = 2 << 20
 
 
+class ExecutorError(Exception):
+    """What an executor met that is no TidegateError: its type's name, and its text.
+
+    It travels as a row: Spark's own message would quote it, and it may quote the data.
+    """
+
+    def __init__(self, kind: str, text: str):
+        super().__init__(kind, text)
+        self.kind = kind
+        self.text = text
+
+    @classmethod
+    def of(cls, error: BaseException) -> ExecutorError:
+        return cls(type(error).__name__, str(error))
+
+    def as_raised(self) -> Exception:
+        """An exception of the same name and text."""
+        error: Exception = type(self.kind, (Exception,), {})(self.text)
+        return error
+
+
 class Row(NamedTuple):
-    """part: number of the piece; number: which of the rows it is that make one thing together."""
+    """kind: what it is. part: of which piece, or for which; number: which of the rows it is that
+    make one thing together.
+    """
 
     part: int
     kind: str
@@ -77,7 +100,7 @@ def unpacked(batches: Iterable[pa.RecordBatch]) -> Iterator[Row]:
 
 
 def errors_raised(rows: Iterable[Row]) -> Iterator[Row]:
-    """The same rows. Raises the TidegateError that an executor met."""
+    """The same rows. Raises the TidegateError or ExecutorError that an executor met."""
     for row in rows:
         if row.kind == ERROR:
             raise loaded(row)

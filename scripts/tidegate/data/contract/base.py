@@ -1,0 +1,168 @@
+"""The contracts as they are on the base branch: config and schemas, read at its commit."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from tidegate.config import Config, Dataset
+from tidegate.data.contract.git import Commit, GitError, present_files
+from tidegate.data.contract.tracking import NAMES, Output, outputs
+from tidegate.errors import ConfigError
+
+# What a schema may be made of. Data is left where it is.
+_EXPORTED = (".py", ".pyi", ".yaml", ".yml", ".json", ".toml", ".cfg", ".ini", ".txt")
+_LARGEST = 1_000_000  # bytes
+_SECONDS = 300
+
+Description = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Base:
+    """The base of a pull request. ref: its name, for people."""
+
+    config: Config
+    ref: str
+    commit: Commit
+
+    @classmethod
+    def at(cls, config: Config, ref: str) -> Base:
+        """Raises ConfigError where git does not know the ref."""
+        try:
+            return cls(config, ref, Commit.base_of(config.root, ref))
+        except GitError as error:
+            raise ConfigError(
+                f"git does not know the base {ref!r}: {error}",
+                where="--base",
+                remedy="fetch it (`git fetch origin main`; actions/checkout with fetch-depth: 0), "
+                "or name another",
+            ) from None
+
+    @classmethod
+    def of_pull_request(cls, config: Config, environ: Mapping[str, str]) -> Base | None:
+        """The base of the pull request that this run is for; None where it is not here."""
+        branch = environ.get("GITHUB_BASE_REF")
+        if not branch:
+            return None
+        try:
+            return cls.at(config, f"origin/{branch}")
+        except ConfigError:
+            return None
+
+    @cached_property
+    def folder(self) -> PurePosixPath:
+        """The service's folder, from the repository's top."""
+        below = self.config.root.resolve().relative_to(self.commit.top.resolve())
+        return PurePosixPath(below.as_posix())
+
+    def dataset(self, name: str) -> Dataset | str | None:
+        """A dataset of the base's config; None where it has none of that name; or why it cannot
+        be read.
+        """
+        if isinstance(self._sections, str):
+            return self._sections
+        if name not in self._sections:
+            return None
+        try:
+            return Dataset.model_validate(self._sections[name])
+        except ValidationError as error:
+            first = error.errors()[0]
+            place = ".".join(str(part) for part in ("data", name, *first["loc"]))
+            return f"{place} is not valid there: {first['msg']}"
+
+    def description(self, name: str) -> Description | str:
+        """A dataset's schema at the base, described; or why it cannot be loaded."""
+        return self._descriptions[name]
+
+    @cached_property
+    def _sections(self) -> Mapping[str, Any] | str:
+        path = self.folder / self.config.path.name
+        text = self.commit.text(path)
+        try:
+            document = yaml.safe_load(text or "")
+        except yaml.YAMLError:
+            return f"{path} is not valid YAML there"
+        sections = document.get("data") if isinstance(document, dict) else None
+        return sections if isinstance(sections, dict) else {}
+
+    @cached_property
+    def _descriptions(self) -> Mapping[str, Description | str]:
+        asked = {}
+        for name, dataset in self.config.data.items():
+            before = self.dataset(name)
+            # A schema may have been there before the config was.
+            known = before if isinstance(before, Dataset) else dataset
+            asked[name] = known.schema_reference
+        with tempfile.TemporaryDirectory(prefix="tidegate-base-") as folder:
+            root = Path(folder, "service")
+            root.mkdir()
+            try:
+                self._export(root)
+            except GitError as error:
+                return dict.fromkeys(asked, f"git cannot read it: {error}")
+            return _described(asked, root, Path(folder, "answer.json"))
+
+    @cached_property
+    def outputs(self) -> tuple[dict[PurePosixPath, Output], dict[PurePosixPath, Output]]:
+        """What DVC tracks in the repository: at the base, and now."""
+        listed = [
+            entry
+            for entry in self.commit.files()
+            if any(fnmatchcase(entry.path.name, name) for name in NAMES)
+        ]
+        then = {
+            entry.path: content.decode(errors="replace")
+            for entry, content in self.commit.read(listed)
+        }
+        top = self.commit.top
+        now = {
+            path: (top / path).read_text(encoding="utf-8", errors="replace")
+            for path in present_files(top, *NAMES)
+        }
+        return outputs(then), outputs(now)
+
+    def _export(self, root: Path) -> None:
+        files = [
+            entry
+            for entry in self.commit.files(self.folder)
+            if entry.path.suffix in _EXPORTED and entry.size <= _LARGEST
+        ]
+        for entry, content in self.commit.read(files):
+            target = root / entry.path.relative_to(self.folder)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(content)
+
+
+def _described(
+    asked: Mapping[str, str], root: Path, answer: Path
+) -> Mapping[str, Description | str]:
+    """In a process of its own: modules of the same names are loaded here already."""
+    command = [sys.executable, "-P", "-m", "tidegate.data.contract.describing", str(answer)]
+    given = json.dumps({"root": str(root), "schemas": asked})
+    try:
+        ended = subprocess.run(
+            command, cwd=root, input=given, capture_output=True, text=True, errors="replace",
+            check=False, timeout=_SECONDS,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        return dict.fromkeys(asked, f"it is still being imported after {_SECONDS} s")
+    if ended.returncode != 0 or not answer.is_file():
+        last = (ended.stderr.strip().splitlines() or ["it ended without a word"])[-1]
+        return dict.fromkeys(asked, f"the process that imports it ends: {last[:300]}")
+    found = json.loads(answer.read_text(encoding="utf-8"))
+    return {
+        name: said["description"] if "description" in said else str(said["error"])
+        for name, said in found.items()
+    }

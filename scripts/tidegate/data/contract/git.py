@@ -1,0 +1,100 @@
+"""An earlier state of the repository, read through git without a checkout."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+_LINK = "120000"
+
+
+class GitError(Exception):
+    """git is not there, or refused; the message is its own."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A file of a commit. path: from the repository's top; size in bytes."""
+
+    path: PurePosixPath
+    object_id: str
+    size: int
+
+
+@dataclass(frozen=True)
+class Commit:
+    """A commit of the repository that `top` is the top folder of."""
+
+    top: Path
+    sha: str
+
+    @classmethod
+    def base_of(cls, folder: Path, ref: str) -> Commit:
+        """The commit at which the checkout in `folder` left `ref`.
+
+        In a clone without that part of history it is `ref` itself. Raises GitError when there is
+        no such ref, or no repository.
+        """
+        top = Path(_git(folder, "rev-parse", "--show-toplevel").decode().strip())
+        if ref.startswith("-"):
+            raise GitError("no ref begins with a hyphen")
+        sha = _git(folder, "rev-parse", "--verify", f"{ref}^{{commit}}").decode().strip()
+        with suppress(GitError):
+            sha = _git(folder, "merge-base", sha, "HEAD").decode().strip()
+        return cls(top, sha)
+
+    def files(self, below: PurePosixPath | None = None) -> Iterator[Entry]:
+        """Every file, or every one below a folder; links are left out."""
+        folder = [] if below in (None, PurePosixPath()) else ["--", str(below)]
+        listing = _git(self.top, "ls-tree", "-r", "-l", "-z", "--full-tree", self.sha, *folder)
+        for line in listing.decode(errors="surrogateescape").split("\0"):
+            if not line:
+                continue
+            described, _, path = line.partition("\t")
+            mode, kind, object_id, size = described.split()
+            if kind == "blob" and mode != _LINK:
+                yield Entry(PurePosixPath(path), object_id, int(size))
+
+    def read(self, entries: Iterable[Entry]) -> Iterator[tuple[Entry, bytes]]:
+        """The contents of files, as they were committed: no filter, no line ends changed."""
+        entries = list(entries)
+        wanted = "".join(f"{entry.object_id}\n" for entry in entries).encode()
+        answer = memoryview(_git(self.top, "cat-file", "--batch", given=wanted))
+        at = 0
+        for entry in entries:
+            at = bytes(answer[at : at + 200]).index(b"\n") + at + 1
+            yield entry, bytes(answer[at : at + entry.size])
+            at += entry.size + 1
+
+    def text(self, path: PurePosixPath) -> str | None:
+        """The text of one file; None where the commit does not have it."""
+        try:
+            content = _git(self.top, "cat-file", "blob", f"{self.sha}:{path}")
+        except GitError:
+            return None
+        return content.decode(errors="replace")
+
+
+def present_files(top: Path, *names: str) -> list[PurePosixPath]:
+    """Files of the checkout by their names (globs), committed or not, but not ignored."""
+    which = ("--cached", "--others", "--exclude-standard")
+    patterns = [f":(glob)**/{name}" for name in names]
+    found = _git(top, "ls-files", "-z", *which, "--", *patterns)
+    paths = {PurePosixPath(path) for path in found.decode().split("\0") if path}
+    return sorted(path for path in paths if (top / path).is_file())
+
+
+def _git(folder: Path, *arguments: str, given: bytes = b"") -> bytes:
+    try:
+        answer = subprocess.run(
+            ["git", *arguments], cwd=folder, input=given, capture_output=True, check=False
+        )
+    except OSError as error:
+        raise GitError(f"git cannot be run: {error.strerror}") from None
+    if answer.returncode != 0:
+        lines = answer.stderr.decode(errors="replace").strip().splitlines()
+        raise GitError(lines[0] if lines else f"git {arguments[0]} found nothing")
+    return answer.stdout

@@ -1,0 +1,46 @@
+"""Digests of datasets: what gate records bind a verdict to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from tidegate import digest
+from tidegate.config import Config
+from tidegate.data.sources.finding import Location, locate_dataset
+
+
+def data_digest(config: Config) -> str | None:
+    """Digest of the contents of every dataset of the config; None when it names none."""
+    if not config.data:
+        return None
+    return combined_digest(
+        {
+            name: dataset_digest(locate_dataset(config, name, dataset), config.root)
+            for name, dataset in config.data.items()
+        }
+    )
+
+
+def dataset_digest(files: Sequence[Path | Location], root: Path) -> str:
+    """Digest of a dataset's files: their paths below the service's folder, and their contents.
+
+    Of files in an object store: their addresses, ETags and sizes; nothing is read. An ETag changes
+    with the content. It may change without it, too (written again in parts of another size, or at
+    all in Azure): such data counts as new.
+    """
+    stored = {
+        file.address: [file.object.tag, file.object.size]
+        for file in files
+        if isinstance(file, Location) and file.object is not None
+    }
+    if stored:
+        return digest.of_json(stored)
+    paths = [file.path if isinstance(file, Location) else file for file in files]
+    inside = all(path.is_relative_to(root) for path in paths)
+    return digest.of_files(paths, root if inside else Path(paths[0].anchor))
+
+
+def combined_digest(digests: Mapping[str, str]) -> str:
+    """One digest for several named datasets."""
+    return digest.of_json(dict(digests))

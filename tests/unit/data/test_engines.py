@@ -1,0 +1,84 @@
+"""Schemas compiled: the same failing checks, counts and rows as pandera finds, in any pieces."""
+
+from __future__ import annotations
+
+import itertools
+import warnings
+from collections.abc import Sequence
+
+import polars as pl
+import pytest
+from hypothesis import given, note
+from hypothesis import strategies as st
+
+from generated_schemas import Backend, schemas
+from tidegate.data.engines.by_pandera import CheckCrashedError, judge, pandera_on
+from tidegate.data.engines.findings import Held
+from tidegate.data.engines.running import hold
+from tidegate.data.frames import frames_of
+from tidegate.data.parts import Part
+from tidegate.data.rules import Rule, refusal
+from tidegate.data.schemas import Schema
+from tidegate.data.sources import TableFile
+
+# For each rule its failing rows, how many and the first few; None where it was not judged.
+Findings = dict[Rule, tuple[int, tuple[int, ...]] | None]
+
+
+def part_of(table: pl.DataFrame, cuts: Sequence[int] = (), batch_rows: int = 1000) -> Part:
+    bounds = [0, *sorted(cuts), table.height]
+    files = [
+        TableFile(f"{start}.parquet", f"/{start}", table.schema, end - start, False,
+                  table[start:end].lazy)
+        for start, end in itertools.pairwise(bounds)
+    ]  # fmt: skip
+    return Part(files, dict(table.schema), batch_rows)
+
+
+def expected(schema: Schema, table: pl.DataFrame) -> tuple[Findings, int]:
+    findings: Findings = {}
+    blocked = pl.repeat(value=False, n=table.height, eager=True)
+    for outcome in judge(schema, table):
+        if outcome.failing is None:
+            findings[outcome.rule] = None
+            continue
+        rows = outcome.failing.nonzero()[0].tolist()
+        whole = outcome.whole is not None and len(rows) == table.height
+        findings[outcome.rule] = len(rows), () if whole or table.height == 1 else tuple(rows[:5])
+        if outcome.blocks:
+            blocked |= pl.Series(outcome.failing)
+    return findings, int(blocked.sum())
+
+
+def found(held: Held, height: int) -> tuple[Findings, int]:
+    findings: Findings = {}
+    for finding in held.found:
+        whole = height == 1 or (finding.whole is not None and finding.failing == height)
+        findings[finding.rule] = (
+            None if finding.failing is None else (finding.failing, () if whole else finding.first)
+        )
+    return findings, held.blocked
+
+
+@pytest.mark.parametrize("backend", ["polars", "pandas"])
+@given(st.data())
+def test_hold__finds_what_pandera_finds(backend: Backend, data: st.DataObject) -> None:
+    definition, table = data.draw(schemas(backend))
+    cuts = data.draw(st.lists(st.integers(1, table.height), max_size=2, unique=True))
+    part = part_of(table, [cut for cut in cuts if cut < table.height], data.draw(st.integers(2, 9)))
+    schema = Schema("test", backend, definition)
+    note(f"{definition}\n{table}")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            wanted, blocked = expected(schema, table)
+        except CheckCrashedError:
+            with pytest.raises(CheckCrashedError):
+                hold(schema, part)
+            return
+        held = hold(schema, part)
+        note("\n".join(str(finding) for finding in held.found))
+        assert found(held, table.height) == (wanted, blocked)
+        with pandera_on():
+            valid = refusal(definition, frames_of(schema, table).table) is None
+        assert valid is (blocked == 0)
