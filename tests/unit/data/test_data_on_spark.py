@@ -33,16 +33,11 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 PANDAS = "PySpark does not yet fully support pandas"
-pytestmark = [
-    pytest.mark.skipif(
-        find_spec("pyspark") is None,
-        reason="pyspark is not in this environment; `make test` runs these in one of their own",
-    ),
-    pytest.mark.filterwarnings(f"ignore:{PANDAS}"),  # pandera imports it
-]
-needs_java = pytest.mark.skipif(
-    shutil.which("java") is None and "JAVA_HOME" not in os.environ,
-    reason="Spark needs Java 17 or newer, and there is none",
+pytestmark = pytest.mark.filterwarnings(f"ignore:{PANDAS}")  # pandera imports it
+JAVA = "JAVA_HOME" in os.environ or shutil.which("java") is not None
+needs_spark = pytest.mark.skipif(
+    find_spec("pyspark") is None or not JAVA,
+    reason="needs pyspark, in whose environment `make test` runs these, and Java 17 or newer",
 )
 
 ORDERS = """
@@ -133,7 +128,7 @@ def found(result: DatasetResult, column: str | None, name: str) -> CheckResult:
     return one
 
 
-@needs_java
+@needs_spark
 @pytest.mark.parametrize("backend", ["polars", "pandas"])
 @pytest.mark.usefixtures("session", "small")
 def test_spark__several_files_and_every_kind_of_rule(service: Path, backend: str) -> None:
@@ -169,7 +164,7 @@ first, last = (
 """
 
 
-@needs_java
+@needs_spark
 @pytest.mark.usefixtures("session", "small")
 def test_spark__keys_that_repeat_across_stretches_and_files(service: Path) -> None:
     (service / "schemas.py").write_text(TYPES)
@@ -210,7 +205,7 @@ schema = pa.DataFrameSchema(
 """
 
 
-@needs_java
+@needs_spark
 @pytest.mark.usefixtures("session", "small")
 def test_spark__coercion_and_columns_by_pattern(service: Path) -> None:
     (service / "schemas.py").write_text(COERCED)
@@ -225,7 +220,7 @@ def test_spark__coercion_and_columns_by_pattern(service: Path) -> None:
     assert found(result, None, "<lambda>").verdict is Verdict.INCONCLUSIVE
 
 
-@needs_java
+@needs_spark
 @pytest.mark.usefixtures("session")
 def test_spark__text_files_and_small_tables_are_sent_along(
     service: Path, monkeypatch: pytest.MonkeyPatch
@@ -238,7 +233,7 @@ def test_spark__text_files_and_small_tables_are_sent_along(
     assert result.failing_rows
 
 
-@needs_java
+@needs_spark
 @pytest.mark.usefixtures("session", "small")
 def test_spark__column_lost_or_of_another_type_in_one_file(service: Path) -> None:
     (service / "schemas.py").write_text(ORDERS.format(backend="polars") + OVER_ROWS)
@@ -265,7 +260,7 @@ class More(Orders):
 """
 
 
-@needs_java
+@needs_spark
 @pytest.mark.usefixtures("session", "small")
 def test_spark__redacted_columns_are_never_shown(service: Path) -> None:
     (service / "schemas.py").write_text(ORDERS.format(backend="polars"))
@@ -286,7 +281,7 @@ schema = pa.DataFrameSchema({"id": pa.Column(int, pa.Check(explodes, element_wis
 """
 
 
-@needs_java
+@needs_spark
 @pytest.mark.usefixtures("session")
 @pytest.mark.parametrize("redact", [[], ["id"]])
 def test_spark__check_that_raises_is_the_same_error(service: Path, redact: list[str]) -> None:
@@ -347,7 +342,7 @@ def test_spark__that_is_not_installed_is_an_error_of_the_command(
     assert "pip install 'tidegate[spark]'" in error["remedy"]
 
 
-@needs_java
+@needs_spark
 @pytest.mark.usefixtures("small")
 def test_spark__connect(
     service: Path, session: SparkSession, connect_port: int, monkeypatch: pytest.MonkeyPatch
@@ -365,7 +360,7 @@ def test_spark__connect(
         remote.stop()
 
 
-@needs_java
+@needs_spark
 def test_spark__command_and_the_session_as_it_was(
     service: Path,
     session: SparkSession,
@@ -386,7 +381,7 @@ def test_spark__command_and_the_session_as_it_was(
     assert session.sparkContext._jsc.getPersistentRDDs().isEmpty()
 
 
-@needs_java
+@needs_spark
 @pytest.mark.usefixtures("session", "small")
 def test_spark__executors_without_what_they_need_are_named(
     service: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
