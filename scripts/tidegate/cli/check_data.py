@@ -36,8 +36,6 @@ from tidegate.errors import ConfigError, DataError
 if TYPE_CHECKING:
     from tidegate.data.contract import Base
 
-AVAILABLE_ENGINES = ("auto", "pandera")
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
@@ -61,7 +59,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--engine",
         choices=("auto", "polars", "pandera", "spark"),
         default="auto",
-        help="what runs the checks (default: %(default)s)",
+        help="what runs the checks; auto leaves to pandera what Polars cannot run, spark is for "
+        "more rows than one machine holds (default: %(default)s)",
     )
     parser.add_argument(
         "--base",
@@ -88,12 +87,6 @@ def load_config(arguments: argparse.Namespace) -> Config:
 
 
 def run(arguments: argparse.Namespace, config: Config, context: Context) -> DataReport:
-    if arguments.engine not in AVAILABLE_ENGINES:
-        raise ConfigError(
-            f"the engine {arguments.engine!r} is not available",
-            where="--engine",
-            remedy=f"available: {', '.join(AVAILABLE_ENGINES)}",
-        )
     if not config.data:
         raise ConfigError(
             "the config names no dataset",
@@ -109,7 +102,10 @@ def run(arguments: argparse.Namespace, config: Config, context: Context) -> Data
             if any(_belongs(path, dataset, config) for path in touched)
         }
     base = _base(arguments.base, config, context)
-    results = tuple(check_dataset(config, name, dataset) for name, dataset in chosen.items())
+    results = tuple(
+        check_dataset(config, name, dataset, arguments.engine, context.now)
+        for name, dataset in chosen.items()
+    )
     if base is not None:
         from tidegate.data.contract import with_contract
 

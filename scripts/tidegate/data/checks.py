@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Literal
 
 from tidegate.config import Config, Dataset, place_of
 from tidegate.data.beyond_schema import look_beyond_schema
@@ -25,13 +28,13 @@ def check_dataset(
     config: Config,
     name: str,
     dataset: Dataset,
-    engine: Engine = "auto",
+    engine: Engine | Literal["spark"] = "auto",
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> DatasetResult:
     """Hold one dataset of the config against its schema.
 
     engine: auto compiles the rules that can be compiled and leaves the rest to pandera; polars
-    refuses such a rest; pandera compiles nothing.
+    refuses such a rest; pandera compiles nothing; spark is auto, on a Spark cluster.
     Raises ConfigError for the schema, DataError for files that cannot be judged.
     """
     where = f"dataset {name}"
@@ -48,7 +51,8 @@ def check_dataset(
                 remedy="see what wrote the files",
             )
         parts = list(parts_of(schema, files))
-        held = [_held(schema, part, engine, where, dataset.redact) for part in parts]
+        runner = _runner(engine, config.root)
+        held = [_held(schema, part, runner, where, dataset.redact) for part in parts]
         with readable(files):
             shown = Shown(dataset.redact, dataset.key)
             checks = check_results(schema, parts, held, shown)
@@ -71,21 +75,43 @@ def check_dataset(
     )
 
 
-def _held(schema: Schema, part: Part, engine: Engine, where: str, redact: Sequence[str]) -> Held:
+@dataclass(frozen=True)
+class _Runner:
+    """What holds a part against a schema. refusal, remedy: of rules that it does not run."""
+
+    hold: Callable[[Schema, Part], Held]
+    refusal: str
+    remedy: str
+
+
+def _runner(engine: Engine | Literal["spark"], root: Path) -> _Runner:
+    if engine == "spark":
+        from tidegate.data.spark.holding import hold_on_spark
+
+        return _Runner(
+            partial(hold_on_spark, root=root),
+            "not everything can be run on Spark, where no executor has all rows",
+            "use --engine auto on a machine that holds these columns, or write the rules as "
+            "expressions over a row",
+        )
+    return _Runner(
+        partial(hold, engine=engine),
+        "not everything can be compiled for Polars",
+        "use --engine auto, which leaves these to pandera, or write them as expressions",
+    )
+
+
+def _held(schema: Schema, part: Part, runner: _Runner, where: str, redact: Sequence[str]) -> Held:
     place = f"{where}, schema {schema.reference}"
     try:
         with readable(part.files):
-            return hold(schema, part, engine)
+            return runner.hold(schema, part)
     except RefusedError as refused:
         rules = "; ".join(
             f"{_rule_named(rule.name, rule.column) if rule else 'the schema'}: {why}"
             for rule, why in refused.rules
         )
-        raise ConfigError(
-            f"not everything can be compiled for Polars: {rules}",
-            where=place,
-            remedy="use --engine auto, which leaves these to pandera, or write them as expressions",
-        ) from None
+        raise ConfigError(f"{runner.refusal}: {rules}", where=place, remedy=runner.remedy) from None
     except CheckCrashedError as crash:
         named = _rule_named(crash.rule.name, crash.rule.column)
         raise DataError(

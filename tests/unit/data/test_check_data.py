@@ -144,8 +144,6 @@ def test_check_data__file_that_is_a_link_into_a_cache(service: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--engine", "spark"], "available: auto, pandera"),
-        (["--engine", "polars"], "available: auto, pandera"),
         (["--dataset", "order"], "did you mean 'orders'"),
         (["--data", "data"], "--data and --schema belong together"),
         (["--schema", "schemas.py:Orders"], "--data and --schema belong together"),

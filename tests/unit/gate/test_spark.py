@@ -9,8 +9,7 @@ import shutil
 import subprocess
 import sys
 import venv
-import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime, time
 from importlib.util import find_spec
 from pathlib import Path
@@ -21,7 +20,6 @@ import polars as pl
 import pytest
 import yaml
 
-from shop import free_port
 from tidegate import config as configs
 from tidegate.cli import main
 from tidegate.context import Context
@@ -61,34 +59,6 @@ SETTINGS: dict[str, Any] = {
     "gate": {"metrics": {"roc-auc": {"max-regression": 0.02}}},
 }
 Judge = Callable[..., GateReport]
-
-
-@pytest.fixture(scope="module")
-def connect_port() -> int:
-    return free_port()
-
-
-@pytest.fixture(scope="module")
-def session(connect_port: int) -> Iterator[SparkSession]:
-    with warnings.catch_warnings(), pytest.MonkeyPatch.context() as patch:
-        warnings.filterwarnings("ignore", message=PANDAS)
-        patch.setenv("PYSPARK_PYTHON", sys.executable)  # for the server that Connect talks to
-        from pyspark.sql import SparkSession
-
-        started = (
-            SparkSession.builder.master("local[2]")
-            .config("spark.ui.enabled", "false")
-            # Less work for the compiler of a JVM that lives for a minute.
-            .config("spark.driver.extraJavaOptions", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
-            .config("spark.ui.showConsoleProgress", "false")
-            .config("spark.log.level", "OFF")
-            .config("spark.sql.shuffle.partitions", "3")
-            .config("spark.plugins", "org.apache.spark.sql.connect.SparkConnectPlugin")
-            .config("spark.connect.grpc.binding.port", str(connect_port))
-            .getOrCreate()
-        )
-    yield started
-    started.stop()
 
 
 @pytest.fixture

@@ -128,7 +128,8 @@ def _seen(
 ) -> Columns:
     if schema.backend == "polars":
         return PolarsColumns(definition, columns, known)
-    every = bool(definition.checks)  # which may be run in pieces, over all columns
+    # Checks may be run in pieces, over all columns; a key may be of columns not declared.
+    every = bool(definition.checks or definition.unique)
     return PandasColumns(schema, definition, columns, known, every=every)
 
 

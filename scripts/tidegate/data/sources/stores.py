@@ -7,6 +7,7 @@ and are given the same settings.
 from __future__ import annotations
 
 import importlib.util
+import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -80,6 +81,10 @@ class Store:
     address: str
     kind: Kind
     settings: Mapping[str, str] = field(repr=False)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled without settings: what opens it takes them from its own environment."""
+        return _unpickled, (self.address, self.kind)
 
     def objects(self, folder: str, *, where: str) -> list[StoredObject]:
         """Every object below a folder."""
@@ -194,12 +199,16 @@ def store_of(address: str, environ: Mapping[str, str], *, where: str) -> tuple[S
             where=f"{where}: {address}",
             remedy=f"install tidegate[{kind}]",
         )
-    settings = {
-        name.lower(): environ[name]
-        for name in (*_CREDENTIALS[kind], *_SETTINGS[kind])
-        if environ.get(name)
-    }
-    return Store(f"{scheme}://{bucket}", kind, settings), path
+    return Store(f"{scheme}://{bucket}", kind, _settings(kind, environ)), path
+
+
+def _settings(kind: Kind, environ: Mapping[str, str]) -> dict[str, str]:
+    names = (*_CREDENTIALS[kind], *_SETTINGS[kind])
+    return {name.lower(): environ[name] for name in names if environ.get(name)}
+
+
+def _unpickled(address: str, kind: Kind) -> Store:
+    return Store(address, kind, _settings(kind, os.environ))
 
 
 @contextmanager

@@ -1,0 +1,1 @@
+"""Data checks on Spark: executors run the plan on their share of the rows, and counts merge."""
