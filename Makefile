@@ -27,7 +27,7 @@ demo: setup ## run the whole road on real flights: pull request, production, rol
 
 test: setup lint $(SPARK)/.ready ## run every linter and every test
 	@$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
-	@$(SPARK)/bin/pytest tests/unit/gate/test_spark.py
+	@$(SPARK)/bin/pytest tests/unit/gate/test_spark.py tests/unit/data/test_data_on_spark.py
 
 lint: setup ## linters, type checker, GitHub's schemas, zizmor
 	@$(BIN)/ruff check

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 Backend = Literal["polars", "pandas"]
 MODULES: dict[Backend, ModuleType] = {"polars": pandera.polars, "pandas": pandera.pandas}
 NAMES = ["a", "b", "x_1", "x_2", "a b", 'q"|`*', "sum[1]", "é", "*", "^x$"]
-PATTERNS = ["^[xy]", "x_.*", "^x_[12]$", "^(a|b)$", ".*", "^no$"]
+PATTERNS = ["^[xy]", "x_.*", "^x_[12]$", "^(a|b)$", "^x_2$", ".*", "^no$"]
 
 
 @dataclass(frozen=True)
@@ -89,8 +89,9 @@ kinds = st.sampled_from(COMMON) | st.sampled_from(KINDS)
 
 @st.composite
 def tables(draw: st.DrawFn) -> tuple[pl.DataFrame, dict[str, Kind]]:
-    names = draw(st.lists(st.sampled_from(NAMES[:6]) | st.sampled_from(NAMES), min_size=1,
-                          max_size=4, unique=True))  # fmt: skip
+    usual = st.sampled_from(NAMES[:-2])
+    names = draw(st.lists(usual | usual | st.sampled_from(NAMES), min_size=1, max_size=4,
+                          unique=True))  # fmt: skip
     height = draw(st.integers(1, 12))
     columns, of = {}, {}
     for name in names:
@@ -251,15 +252,17 @@ def schemas(draw: st.DrawFn, backend: Backend) -> tuple[Any, pl.DataFrame]:
         matching = next((of[name] for name in names if name[0] in pattern), COMMON[0])
         entries[pattern] = draw(columns(backend, matching, declared))
         entries[pattern].regex = True
+        if draw(st.integers(0, 4)):
+            entries[pattern].default = None
     more: dict[str, Any] = {}
     if draw(st.integers(0, 3)) == 0:
         more["unique"] = draw(st.lists(st.sampled_from(declared), min_size=1, max_size=2,
                                        unique=True))  # fmt: skip
-    if draw(st.integers(0, 7)) == 0:
+    if draw(st.integers(0, 14)) == 0:
         more["add_missing_columns"] = True
     if backend == "pandas" and draw(st.integers(0, 14)) == 0:
         more["index"] = pa.Index(draw(st.sampled_from([int, str])))
-    if draw(st.integers(0, 19)) == 0:
+    if draw(st.integers(0, 39)) == 0:
         more["dtype"] = draw(st.sampled_from(getattr(draw(kinds), backend)))
     table_checks = []
     if draw(st.integers(0, 3)) == 0:

@@ -30,6 +30,7 @@ from tidegate.cli import lines
 from tidegate.config import Config, Dataset
 from tidegate.context import Context
 from tidegate.data.checks import check_dataset
+from tidegate.data.lean_pandera import import_lean
 from tidegate.data.results import DataReport
 from tidegate.errors import ConfigError, DataError
 
@@ -101,6 +102,7 @@ def run(arguments: argparse.Namespace, config: Config, context: Context) -> Data
             for name, dataset in chosen.items()
             if any(_belongs(path, dataset, config) for path in touched)
         }
+    import_lean((dataset.schema_reference for dataset in config.data.values()), config.root)
     base = _base(arguments.base, config, context)
     results = tuple(
         check_dataset(config, name, dataset, arguments.engine, context.now)

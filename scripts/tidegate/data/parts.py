@@ -18,6 +18,8 @@ from tidegate.errors import DataError
 
 # Rows that are near one another are read in one go.
 _NEAR = 100_000
+# Where rows become nothing but constants, Polars thinks that their order does not matter.
+IN_ORDER = pl.QueryOptFlags(check_order_observe=False)
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,11 @@ class Part:
 
     def batches(self, query: pl.LazyFrame) -> Iterator[pl.DataFrame]:
         """What a query over `scan()` gives, in order, without all of it in memory."""
-        return iter(query.collect_batches(chunk_size=self.batch_rows))
+        return iter(query.collect_batches(chunk_size=self.batch_rows, optimizations=IN_ORDER))
+
+    def in_order(self) -> pl.LazyFrame:
+        """All rows, for whoever collects them without IN_ORDER."""
+        return self.scan().map_batches(_same, streamable=True)  # Polars cannot see what that does
 
     def place(self, row: int) -> tuple[str, int]:
         """The name of the file that has a row, and the row's number there."""
@@ -62,7 +68,9 @@ class Part:
             named = {name for row in rows for name in wanted[row]}
             columns = [column(name) for name in self.schema if name in named]
             low, high = rows[0], rows[-1] + 1
-            table = self.scan().select(columns).slice(low, high - low).collect()
+            table = (
+                self.scan().select(columns).slice(low, high - low).collect(optimizations=IN_ORDER)
+            )
             found |= {row: table.slice(row - low, 1) for row in rows}
         return found
 
@@ -94,6 +102,10 @@ def table_of(files: Sequence[TableFile]) -> Part:
     except pl.exceptions.PolarsError:
         raise _disagreement(files) from None
     return Part(files, dict(empty.schema))
+
+
+def _same(rows: pl.DataFrame) -> pl.DataFrame:
+    return rows
 
 
 def _without_rows(file: TableFile) -> pl.DataFrame:

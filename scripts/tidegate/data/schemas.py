@@ -13,6 +13,7 @@ import polars as pl
 import yaml
 
 from tidegate import references
+from tidegate.data.lean_pandera import import_whole
 from tidegate.errors import ConfigError
 
 # Keys of a schema document that are about the document.
@@ -69,6 +70,7 @@ def load_schema(reference: str, root: Path, *, where: str) -> Schema:
 
     Raises ConfigError when it does not import, or is no pandera schema.
     """
+    import_whole(reference, root)
     if reference.endswith((".yaml", ".yml", ".json")):
         return _from_document(reference, root, where)
     found = references.load(reference, root, where=where)

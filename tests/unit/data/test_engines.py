@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import itertools
+import io
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
+from itertools import pairwise
 
 import polars as pl
 import pytest
@@ -25,14 +27,25 @@ from tidegate.data.sources import TableFile
 Findings = dict[Rule, tuple[int, tuple[int, ...]] | None]
 
 
-def part_of(table: pl.DataFrame, cuts: Sequence[int] = (), batch_rows: int = 1000) -> Part:
-    bounds = [0, *sorted(cuts), table.height]
+def part_of(
+    table: pl.DataFrame,
+    cuts: Sequence[int] = (),
+    batch_rows: int = 1000,
+    scan: Callable[[pl.DataFrame], pl.LazyFrame] = pl.DataFrame.lazy,
+) -> Part:
     files = [
         TableFile(f"{start}.parquet", f"/{start}", table.schema, end - start, False,
-                  table[start:end].lazy)
-        for start, end in itertools.pairwise(bounds)
+                  partial(scan, table[start:end]))
+        for start, end in pairwise([0, *sorted(cuts), table.height])
     ]  # fmt: skip
     return Part(files, dict(table.schema), batch_rows)
+
+
+def in_parquet(table: pl.DataFrame) -> pl.LazyFrame:
+    file = io.BytesIO()
+    table.write_parquet(file, row_group_size=3)
+    file.seek(0)
+    return pl.scan_parquet(file)
 
 
 def expected(schema: Schema, table: pl.DataFrame) -> tuple[Findings, int]:
@@ -65,7 +78,11 @@ def found(held: Held, height: int) -> tuple[Findings, int]:
 def test_hold__finds_what_pandera_finds(backend: Backend, data: st.DataObject) -> None:
     definition, table = data.draw(schemas(backend))
     cuts = data.draw(st.lists(st.integers(1, table.height), max_size=2, unique=True))
-    part = part_of(table, [cut for cut in cuts if cut < table.height], data.draw(st.integers(2, 9)))
+    scan = data.draw(st.sampled_from([pl.DataFrame.lazy, in_parquet]))
+    if scan is in_parquet and in_parquet(table).collect_schema() != table.schema:
+        scan = pl.DataFrame.lazy
+    cuts = [cut for cut in cuts if cut < table.height]
+    part = part_of(table, cuts, data.draw(st.integers(2, 9)), scan)
     schema = Schema("test", backend, definition)
     note(f"{definition}\n{table}")
     with warnings.catch_warnings():

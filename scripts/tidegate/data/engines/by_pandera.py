@@ -236,33 +236,19 @@ def _parsed(definition: Any, frames: Frames) -> tuple[Any, dict[str, Mask]]:
 
     With it, for each column that cannot be coerced, the rows to blame.
     """
+    bare = _without_rules(definition, frames)
     unconvertible: dict[str, Mask] = {}
-    for name, column in columns_of(definition, frames.table):
-        coerced = (definition.coerce or column.coerce) and column.dtype is not None
-        if coerced and name in frames.table.columns:
+    for name, column in columns_of(bare, frames.table):
+        if column.coerce and name in frames.table.columns:
             alone = frames.column_schema(name, column.dtype, coerce=True)
             if (error := refusal(alone, frames.table[[name]])) is not None:
                 unconvertible[name] = _to_blame(error, frames, name)
-    bare = copy.deepcopy(definition)
-    bare.checks, bare.unique, bare.ordered, bare.index = [], None, False, None
-    # A type for the whole table takes the place of the columns' own.
-    bare.coerce = definition.coerce and definition.dtype is not None
-    bare.dtype = definition.dtype if bare.coerce else None
-    bare.strict = definition.strict if definition.strict == "filter" else False
     frame = frames.table
-    for columns in _one_by_one(definition, frames.table):
+    for columns in _one_by_one(bare, frames.table):
         bare.columns = columns
-        for name, column in columns.items():
-            column.required = (
-                column.required
-                and not column.regex
-                and definition.add_missing_columns
-                and (column.nullable or column.default is not None)
-            )
-            column.checks, column.nullable, column.unique = [], True, False
-            column.coerce = (column.coerce or definition.coerce) and column.dtype is not None
-            if name in unconvertible:
-                column.coerce, column.dtype, column.default = False, None, None
+        for name in unconvertible.keys() & columns.keys():
+            column = columns[name]
+            column.coerce, column.dtype, column.default = False, None, None
         try:
             with pandera_on("data"):  # what types the columns have is asked later
                 frame = bare.validate(frame)
@@ -270,6 +256,32 @@ def _parsed(definition: Any, frames: Frames) -> tuple[Any, dict[str, Mask]]:
             return frames.table, unconvertible
         bare.strict = False
     return frame, unconvertible
+
+
+def _without_rules(definition: Any, frames: Frames) -> Any:
+    """The schema with nothing left in it but what changes a frame."""
+    bare = copy.deepcopy(definition)
+    bare.checks, bare.unique, bare.ordered, bare.index = [], None, False, None
+    bare.strict = definition.strict if definition.strict == "filter" else False
+    for column in bare.columns.values():
+        added = definition.add_missing_columns and (column.nullable or column.default is not None)
+        column.required = column.required and not column.regex and added
+        column.checks, column.nullable, column.unique = [], True, False
+        column.coerce = (column.coerce or definition.coerce) and column.dtype is not None
+    coerces = definition.coerce or any(column.coerce for column in definition.columns.values())
+    if definition.dtype is None or type(definition.dtype).__name__ == "PydanticModel":
+        bare.coerce = definition.coerce and definition.dtype is not None
+        return bare
+    # A type for the whole table takes the place of the columns' own.
+    if coerces:
+        known = {name for name, _ in columns_of(definition, frames.table)}
+        for name in (name for name in frames.table.columns if name not in known):
+            alone = frames.column_schema(name, definition.dtype, coerce=True)
+            bare.columns[name] = alone.columns[name]
+        for column in bare.columns.values():
+            column.dtype, column.coerce = definition.dtype, True
+    bare.dtype, bare.coerce = None, False
+    return bare
 
 
 def _one_by_one(definition: Any, frame: Any) -> list[dict[str, Any]]:

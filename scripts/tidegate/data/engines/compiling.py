@@ -120,6 +120,8 @@ def _kept(
     declared = {name for name, _ in columns_of(definition, _without_rows(schema, columns))}
     if schema.backend == "polars" and not all(is_plain(name) for name in {*columns} - declared):
         raise WholeSchemaError("Polars takes a column's name for a pattern of what to drop")
+    if not declared & columns.keys():
+        raise WholeSchemaError("no column is left of the table")
     return {name: dtype for name, dtype in columns.items() if name in declared}
 
 

@@ -108,7 +108,9 @@ class PandasColumns:
         return self.values[name].values, wanted
 
     def key(self, name: str) -> pl.Expr:
-        return self.values[name].values
+        found = self.values[name]
+        # pandas has one way to say that a float is missing.
+        return found.values.fill_nan(None) if found.type.is_float() else found.values
 
     def _look_at(self, name: str, known: Collection[Fact]) -> None:
         kind = self.schema[name]

@@ -10,7 +10,7 @@ import polars as pl
 from tidegate.data.engines.by_pandera import mistyped
 from tidegate.data.engines.columns import column
 from tidegate.data.engines.facts import Fact, Unanswerable, Unconvertible
-from tidegate.data.engines.recording import NotCompiledError, passing
+from tidegate.data.engines.recording import NotCompiledError, built_in_name, passing
 from tidegate.data.frames import PolarsFrames
 from tidegate.data.rules import columns_of
 
@@ -54,6 +54,8 @@ class PolarsColumns:
         return values.is_null()
 
     def failing(self, check: Any, name: str | None) -> tuple[pl.Expr, set[str]]:
+        if name is None and self.hidden and built_in_name(check):
+            raise NotCompiledError("it looks at columns that only pandera can parse")
         answer = passing(check, name, self.visible)
         # pandera takes no answer for yes, unless the check asks about nulls, too.
         failing = (~answer).fill_null(value=not check.ignore_na)

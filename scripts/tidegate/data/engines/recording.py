@@ -67,7 +67,7 @@ def passing(check: Any, column: str | None, schema: Mapping[str, pl.DataType]) -
 
     Raises NotCompiledError where it is no expression of single rows.
     """
-    if column is None and built_in_name(check):
+    if column is None and built_in_name(check) and schema:
         return pl.all_horizontal(*(_selected(check, name, schema) for name in schema))
     return _selected(check, column, schema)
 

@@ -32,7 +32,7 @@ from tidegate.data.engines.plan import (
     Settled,
     Unjudged,
 )
-from tidegate.data.parts import Part
+from tidegate.data.parts import IN_ORDER, Part
 from tidegate.data.rules import Rule
 from tidegate.data.schemas import Schema
 from tidegate.data.sources import readable
@@ -65,7 +65,7 @@ def hold(schema: Schema, part: Part, engine: Engine = "auto") -> Held:
 
 
 def _by_pandera_alone(schema: Schema, part: Part, why: str) -> Held:
-    outcomes = judge(schema, part.scan().collect())
+    outcomes = judge(schema, part.scan().collect(optimizations=IN_ORDER))
     blocked = np.zeros(part.rows, dtype=bool)
     for outcome in outcomes:
         if outcome.blocks:
@@ -169,12 +169,12 @@ def _outcomes(schema: Schema, part: Part, plan: Plan) -> Iterator[Outcome]:
             groups.setdefault(entry.columns, []).append(entry.rule)
     for columns, rules in groups.items():
         needed = [column(name) for name in plan.needed(columns)]
-        table = part.scan().select(needed).collect()
+        table = part.scan().select(needed).collect(optimizations=IN_ORDER)
         yield from judge_some(schema, table, rules, whole=columns is None)
 
 
 def _lazily(schema: Schema, part: Part, plan: Plan, entry: ByPandera) -> Outcome:
-    outcome = judge_lazily(schema, plan.parse(part.scan()), part.rows, entry.rule)
+    outcome = judge_lazily(schema, plan.parse(part.in_order()), part.rows, entry.rule)
     if isinstance(outcome.crash, pl.exceptions.PolarsError | OSError):
         # A damaged file is none of the check's doing.
         with suppress(type(outcome.crash)), readable(part.files):

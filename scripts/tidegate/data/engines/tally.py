@@ -48,11 +48,3 @@ class Tally:
             mine.extend(self.rows + row for row in theirs[: MAX_EXAMPLES - len(mine)])
         self.blocked += later.blocked
         self.rows += later.rows
-
-
-def tally(plan: Plan, rows: pl.LazyFrame) -> Tally:
-    """Everything that the compiled rules find in the rows, in one streaming pass."""
-    found = Tally.empty(plan)
-    for batch in plan.masks(plan.parse(rows)).collect_batches():
-        found.add(batch)
-    return found
