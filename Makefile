@@ -8,6 +8,7 @@ TOOLS := build/tools
 VENV := .venv
 BIN := $(VENV)/bin
 SPARK := build/spark
+GREAT_EXPECTATIONS := build/great-expectations
 
 # uv from the PATH, else fetched from PyPI into build/tools.
 UV := $(shell command -v uv 2>/dev/null || echo $(CURDIR)/$(TOOLS)/bin/uv)
@@ -60,6 +61,12 @@ $(SPARK)/.ready: requirements/spark.txt pyproject.toml | $(UV)
 	@"$(UV)" pip install --quiet --python $(SPARK) --no-deps --no-build-isolation --editable .
 	@touch $@
 
+$(GREAT_EXPECTATIONS)/.ready: requirements/great-expectations.txt | $(UV) # for a benchmark
+	@"$(UV)" venv --quiet --allow-existing --python '>=3.11' $(GREAT_EXPECTATIONS)
+	@"$(UV)" pip sync --quiet --python $(GREAT_EXPECTATIONS) --require-hashes \
+		requirements/great-expectations.txt
+	@touch $@
+
 $(CURDIR)/$(TOOLS)/bin/uv:
 	@$(PYTHON) -m venv $(TOOLS)
 	@$(TOOLS)/bin/python -m pip install --quiet uv
@@ -72,6 +79,8 @@ lock: | $(UV) ## write requirements/*.txt anew from pyproject.toml
 		--output-file requirements/tidegate.txt
 	@"$(UV)" $(LOCK) --constraint requirements/dev.txt pyproject.toml --extra spark \
 		--group spark --output-file requirements/spark.txt
+	@"$(UV)" $(LOCK) --constraint requirements/dev.txt --group great-expectations \
+		--output-file requirements/great-expectations.txt
 
 docker-engine: ## as root on Debian or Ubuntu: a Docker engine, a base image, a local registry
 	@scripts/docker-engine start
