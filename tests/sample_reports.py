@@ -64,6 +64,7 @@ def check(**fields: Any) -> dict[str, Any]:
         "kind": "schema",
         "warns": False,
         "detail": None,
+        "engine_reason": None,
         **fields,
     }
 

@@ -117,7 +117,9 @@ def _held(schema: Schema, part: Part, runner: _Runner, where: str, redact: Seque
         raise DataError(
             f"the check {named} raises {_told(crash.cause, redact)}",
             where=place,
-            remedy="mend the check: it must say yes or no, for every table",
+            remedy="mend the check: it must say yes or no, for every table"
+            if crash.rule.is_check
+            else "the values of this column cannot be held to that rule: take it out of the schema",
         ) from None
     except TidegateError:
         raise

@@ -40,8 +40,8 @@ class CheckResult:
 
     inconclusive: it could not be judged, because its column is lost or of another type.
     A rule that merely warns (pandera's raise_warning, or the config says so) counts its rows, and
-    passes. engine: what ran it (polars, pandera, spark). detail: what was found and what was asked,
-    in words, where failing rows do not say it.
+    passes. engine: what ran it (polars, pandera, spark), and engine_reason why pandera did. detail:
+    what was found and what was asked, in words, where failing rows do not say it.
     """
 
     column: str | None
@@ -54,6 +54,7 @@ class CheckResult:
     kind: Kind = "schema"
     warns: bool = False
     detail: str | None = None
+    engine_reason: str | None = None
 
 
 @dataclass(frozen=True)
@@ -111,6 +112,7 @@ class DatasetResult:
                     "kind": check.kind,
                     "warns": check.warns,
                     "detail": check.detail,
+                    "engine_reason": check.engine_reason,
                 }
                 for check in sorted(self.checks, key=_worst_first)
             ],

@@ -56,6 +56,7 @@ def _result(part: Part, finding: Found, its_examples: list[Example], shown: Show
         redacted=not shown.columns(part, finding.rule, finding.columns),
         engine=finding.engine,
         warns=finding.rule.warns_only,
+        engine_reason=finding.why,
     )
 
 
@@ -69,4 +70,5 @@ def _merged(one: CheckResult, other: CheckResult) -> CheckResult:
         examples=(*one.examples, *other.examples)[:MAX_EXAMPLES],
         redacted=one.redacted and other.redacted,
         engine=one.engine if one.engine == other.engine else "pandera",
+        engine_reason=one.engine_reason or other.engine_reason,
     )

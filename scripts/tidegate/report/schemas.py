@@ -151,6 +151,7 @@ _DATASET = _object(
             kind={"enum": ["schema", "rows", "freshness", "foreign-key", "categories"]},
             warns=_FLAG,
             detail=_TEXT_OR_NULL,
+            engine_reason=_TEXT_OR_NULL,
         )
     ),
     drift=_list(_DRIFT),

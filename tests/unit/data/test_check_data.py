@@ -65,7 +65,7 @@ def test_check_data__report_of_a_dataset_that_fails(service: Path) -> None:
     assert returns["checks"][0] == {
         "column": "amount", "check": "greater_than_or_equal_to(0)", "verdict": "fail",
         "failing_rows": 1, "share": 1 / 3, "engine": "polars", "redacted": False,
-        "kind": "schema", "warns": False, "detail": None,
+        "kind": "schema", "warns": False, "detail": None, "engine_reason": None,
         "examples": [{"file": "a.csv", "row": 1, "value": "-2.0", "key": None}],
     }  # fmt: skip
     assert {check["verdict"] for check in returns["checks"][1:]} == {"pass"}

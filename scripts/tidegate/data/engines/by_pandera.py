@@ -56,7 +56,7 @@ class Outcome:
 
 
 class CheckCrashedError(Exception):
-    """A check of the schema raised an exception instead of saying yes or no."""
+    """A rule of the schema raised an exception instead of saying yes or no."""
 
     def __init__(self, rule: Rule, cause: BaseException):
         super().__init__(rule.name)
@@ -194,7 +194,7 @@ def _judge_each(
             failing, whole = _answer(test.question, frames, frame, unconvertible)
         except Exception as crash:
             if not is_check:
-                raise
+                raise CheckCrashedError(rule, crash) from None
             yield Outcome(rule, None, crash=crash)
             continue
         if whole is not None and not is_check:

@@ -14,4 +14,4 @@ def column(name: str) -> pl.Expr:
 
 def is_plain(name: str) -> bool:
     """Whether pl.col(name) is that column and nothing else."""
-    return name != "*" and not (name.startswith("^") and name.endswith("$"))
+    return name not in ("*", "") and not (name.startswith("^") and name.endswith("$"))
