@@ -133,6 +133,7 @@ def _check_dataset(config: Config, tree: yaml.Node, name: str, dataset: Dataset)
     compared = {
         ("rows", "max-change"): dataset.rows is not None and dataset.rows.max_change is not None,
         ("categories",): dataset.categories is not None,
+        ("drift",): "drift" in dataset.model_fields_set and dataset.drift.mode != "off",
     }
     for keys, asked in compared.items():
         if asked and dataset.reference is None:

@@ -122,6 +122,17 @@ def test_load__rule_that_wants_a_reference_names_the_remedy(load: Callable[[str]
     assert "data.flights.reference" in str(caught.value.remedy)
 
 
+@pytest.mark.parametrize("mode", ["warn", "fail"])
+def test_load__drift_without_a_reference_would_be_passed_over(
+    load: Callable[[str], Config], mode: str
+) -> None:
+    text = f"data:\n  flights:\n    path: x\n    schema: s.py:F\n    drift: {{mode: {mode}}}\n"
+    with pytest.raises(ConfigError, match=r"flights\.drift compares with a reference") as caught:
+        load(text)
+    assert str(caught.value.where).endswith(":5")
+    assert flights(load(text.replace(mode, "off"))).drift.mode == "off"
+
+
 def test_load__dataset_may_refer_to_itself(load: Callable[[str], Config]) -> None:
     text = WHOLE.replace(
         "[carrier]\n      dataset: airlines", "[parent]\n      dataset: flights\n      keys: id"
