@@ -44,7 +44,7 @@ tables: setup ## write the tables of README and docs anew from what they describ
 examples: setup ## render the examples anew from the template
 	@$(BIN)/python scripts/render_example.py
 
-benchmark: setup ## figures beside their targets; some of them: ONLY="start gate-speed"
+benchmark: setup $(GREAT_EXPECTATIONS)/.ready ## figures beside their targets; some of them: ONLY="start gate-speed"
 	@PYTHONPATH=tests $(BIN)/python -m benchmarks $(ONLY)
 
 setup: $(VENV)/.ready ## fetch uv and the locked tools into .venv
