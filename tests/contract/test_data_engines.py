@@ -76,7 +76,7 @@ ONE: list[tuple[str, Callable[[], Any], str]] = [
         {"whole": pa.Column(int, Check(lambda groups: True, name="own", groupby="text")),
          "text": pa.Column(str)}), "pandera"),
     ("parsers", lambda: pa.DataFrameSchema(
-        {"whole": pa.Column(int, Check.ge(0, error="own"))}, parsers=pa.Parser(lambda table: table)),
+        {"whole": pa.Column(int, Check.ge(0, error="own"))}, parsers=pa.Parser(lambda rows: rows)),
      "pandera"),
     ("expression over a row", lambda: pap.DataFrameSchema(
         {}, checks=Check(lambda data: data.lazyframe.select(pl.col("whole") > 0), name="own")),
