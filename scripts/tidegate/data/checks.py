@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,8 +21,8 @@ from tidegate.data.parts import Part, parts_of
 from tidegate.data.results import CheckResult, DatasetResult
 from tidegate.data.schema_checks import check_results, is_faulty, shortened
 from tidegate.data.schemas import Schema, load_schema
-from tidegate.data.sources import dataset_digest, locate_dataset, open_files, readable
-from tidegate.errors import ConfigError, DataError, TidegateError
+from tidegate.data.sources import TableFile, dataset_digest, locate_dataset, open_files, readable
+from tidegate.errors import ConfigError, DataError, TidegateError, suggestion
 
 
 def check_dataset(
@@ -50,6 +51,7 @@ def check_dataset(
                 where=f"{where}: {dataset.path}",
                 remedy="see what wrote the files",
             )
+        _hold_names(config, name, dataset, schema, files)
         parts = list(parts_of(schema, files))
         runner = _runner(engine, config.root)
         held = [_held(schema, part, runner, where, dataset.redact) for part in parts]
@@ -73,6 +75,25 @@ def check_dataset(
         drift=beyond.drift,
         profile=beyond.profile,
     )
+
+
+def _hold_names(
+    config: Config, name: str, dataset: Dataset, schema: Schema, files: Sequence[TableFile]
+) -> None:
+    """A misspelt column that is to be redacted would be shown."""
+    declared = schema.definition.columns
+    known = dict.fromkeys([*declared, *(column for file in files for column in file.schema)])
+    patterns = [pattern for pattern, column in declared.items() if column.regex]
+    for key, columns in (("redact", dataset.redact), ("key", dataset.key)):
+        for column in columns:
+            if column in known or any(re.fullmatch(pattern, column) for pattern in patterns):
+                continue
+            raise ConfigError(
+                f"neither the data nor the schema has a column {column!r}"
+                + suggestion(column, known),
+                where=place_of(config, "data", name, key),
+                remedy="name a column as it is spelt there",
+            )
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import pytest
 from tidegate.config import Config, Dataset
 from tidegate.data.checks import check_dataset
 from tidegate.data.results import CheckResult, DatasetResult
-from tidegate.errors import DataError
+from tidegate.errors import ConfigError, DataError
 from tidegate.verdict import Verdict
 
 SCHEMAS = """
@@ -301,3 +301,13 @@ def test_check_dataset__no_rows_is_an_error(service: Path) -> None:
     pl.DataFrame(GOOD).clear().write_parquet(service / "data/a.parquet")
     with pytest.raises(DataError, match="no rows prove nothing"):
         check(service)
+
+
+@pytest.mark.parametrize("option", ["redact", "key"])
+def test_check_dataset__misspelt_column_to_redact_is_an_error_and_shows_nothing(
+    service: Path, option: str
+) -> None:
+    write(service)
+    with pytest.raises(ConfigError, match="has a column 'contry'") as caught:
+        check(service, **{option: ["contry"]})
+    assert "country" in caught.value.what
