@@ -16,6 +16,7 @@ import yaml
 from local_github.act import ROOT
 from tidegate.cli import main
 from tidegate.config import load
+from tidegate.data.sources import formats, stores
 
 PAGE = ROOT / "docs/data.md"
 TEXT = PAGE.read_text(encoding="utf-8")
@@ -75,6 +76,18 @@ def test_workflow__passes_only_inputs_that_the_action_has() -> None:
     action = yaml.safe_load((ROOT / "actions/check-data/action.yml").read_text())
     for step in _steps("tidegate"):
         assert set(step["with"]) <= set(action["inputs"])
+
+
+def test_page__has_every_variable_and_suffix_that_sources_know() -> None:
+    variables = {
+        name
+        for table in (stores._CREDENTIALS, stores._SETTINGS)
+        for names in table.values()
+        for name in names
+    }
+    assert set(re.findall(r"`((?:AWS|GOOGLE|AZURE)_\w+)`", TEXT)) == variables
+    plain = {suffix for suffix in formats.SUFFIXES if suffix.count(".") == 1}
+    assert [suffix for suffix in plain if f"`{suffix}`" not in TEXT and suffix != ".parquet"] == []
 
 
 def _steps(owner: str) -> list[dict[str, Any]]:
