@@ -10,7 +10,7 @@ from itertools import pairwise
 
 import polars as pl
 import pytest
-from hypothesis import given, note
+from hypothesis import given, note, reject
 from hypothesis import strategies as st
 
 from generated_schemas import Backend, schemas
@@ -93,6 +93,8 @@ def test_hold__finds_what_pandera_finds(backend: Backend, data: st.DataObject) -
             with pytest.raises(CheckCrashedError):
                 hold(schema, part)
             return
+        except (Exception, pl.exceptions.PanicException):
+            reject()  # pandera itself cannot run the schema
         held = hold(schema, part)
         note("\n".join(str(finding) for finding in held.found))
         assert found(held, table.height) == (wanted, blocked)
