@@ -17,7 +17,7 @@ export UV_PYTHON_PREFERENCE ?= system
 # Compiled modules are kept, whatever the shell says: importing mlflow without them takes 4 s more.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo test benchmark lint tables examples lock docker-engine docker-engine-stop clean
+.PHONY: help setup demo test nightly benchmark lint tables examples lock docker-engine docker-engine-stop clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +28,10 @@ demo: setup ## run the whole road on real flights: pull request, production, rol
 test: setup lint $(SPARK)/.ready ## run every linter and every test
 	@$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 	@$(SPARK)/bin/pytest tests/unit/gate/test_spark.py tests/unit/data/test_data_on_spark.py
+
+nightly: setup ## property tests of data checks, with thousands of cases
+	@HYPOTHESIS_PROFILE=nightly $(BIN)/pytest -n 2 tests/unit/data/test_engines.py \
+		tests/unit/data/test_uniqueness.py
 
 lint: setup ## linters, type checker, GitHub's schemas, zizmor
 	@$(BIN)/ruff check

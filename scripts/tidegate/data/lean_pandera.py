@@ -36,6 +36,8 @@ def import_lean(references: Iterable[str], root: Path) -> None:
 
         register_default_check_backends(polars.LazyFrame)  # it asks for pandas once, too
         setattr(pandera, _MARK, True)
+    except ImportError:
+        _forget()  # a pandera that cannot do without
     finally:
         sys.meta_path.remove(finder)
 
@@ -47,9 +49,7 @@ def import_whole(reference: str, root: Path) -> None:
     """
     if not hasattr(sys.modules.get("pandera"), _MARK) or needs_no_pandas(reference, root):
         return
-    for name in list(sys.modules):
-        if name.partition(".")[0] == "pandera" or name.startswith("tidegate_reference_"):
-            del sys.modules[name]
+    _forget()
 
 
 def needs_no_pandas(reference: str, root: Path) -> bool:
@@ -60,6 +60,12 @@ def needs_no_pandas(reference: str, root: Path) -> bool:
     except (OSError, SyntaxError, ValueError):
         return False
     return bool(files) and all(_is_enough(name) for tree in trees for name in _imports(tree))
+
+
+def _forget() -> None:
+    for name in list(sys.modules):
+        if name.partition(".")[0] == "pandera" or name.startswith("tidegate_reference_"):
+            del sys.modules[name]
 
 
 class _WithoutPandas(MetaPathFinder):

@@ -183,6 +183,8 @@ def _other_tests(definition: Any) -> Iterator[RuleTest]:
     rest.dtype = None if definition.columns else definition.dtype
     rest.columns, rest.checks, rest.unique = {}, [], None
     rest.strict = rest.ordered = False
+    if has_index and definition.columns and definition.dtype is not None:
+        rest.index.dtype = definition.dtype  # a type for all columns is one for the index, too
     rule = Rule(None, "index" if has_index else f"dtype('{definition.dtype}')")
     yield RuleTest(rule, Accepted(rest))
 

@@ -24,7 +24,7 @@ from tidegate.spark.rows import (
     packed,
     unpacked,
 )
-from tidegate.spark.session import WHERE, is_remote
+from tidegate.spark.session import WHERE, is_remote, quiet
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -72,7 +72,9 @@ def run(
     def rows() -> Iterator[Row]:
         try:
             _hold_versions(versions)
-            yield from _loaded(kernel)(errors_raised(unpacked(batches)))
+            with quiet():
+                work = _loaded(kernel)
+            yield from work(errors_raised(unpacked(batches)))
         except (TidegateError, ExecutorError) as error:
             yield Row(0, ERROR, 0, pickle.dumps(error))
 

@@ -36,7 +36,7 @@ def open_session() -> SparkSession:
     Raises ConfigError without pyspark or Java, or when Spark cannot be reached.
     """
     try:
-        with _quiet():
+        with quiet():
             from pyspark.sql import SparkSession
     except ImportError as error:
         raise ConfigError(
@@ -45,7 +45,7 @@ def open_session() -> SparkSession:
             remedy="pip install 'tidegate[spark]'; on this machine it also takes Java 17",
         ) from None
     try:
-        with _quiet(), _for_local_executors():
+        with quiet(), _for_local_executors():
             session = SparkSession.getActiveSession() or _builder(SparkSession).getOrCreate()
     except Exception as error:
         if not _of_spark(error):
@@ -77,7 +77,7 @@ def working(session: SparkSession, settings: Mapping[str, str] = SETTINGS) -> It
     try:
         for name, value in settings.items():
             session.conf.set(name, value)
-        with _quiet():
+        with quiet():
             yield
     except Exception as error:
         if not _of_spark(error):
@@ -128,9 +128,10 @@ def _for_local_executors() -> Iterator[None]:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
+    """Around what imports pyspark, as pandera does: without its warning about pandas."""
     with warnings.catch_warnings():
-        # Nothing here goes through pandas.
+        # Nothing here goes through the pandas of pyspark.
         warnings.filterwarnings("ignore", message="PySpark does not yet fully support pandas")
         yield
 

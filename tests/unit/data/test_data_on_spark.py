@@ -8,22 +8,30 @@ import os
 import shutil
 import sys
 import venv
+import warnings
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import date, time
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import Phase, given, settings
 
 from tidegate.cli import main
 from tidegate.config import Config, Dataset
 from tidegate.data.checks import check_dataset
+from tidegate.data.engines.by_pandera import CheckCrashedError
+from tidegate.data.engines.findings import RefusedError
+from tidegate.data.engines.running import hold
 from tidegate.data.results import CheckResult, DatasetResult
+from tidegate.data.schemas import Schema
 from tidegate.data.spark import cluster, holding, stretches
+from tidegate.data.spark.holding import hold_on_spark
 from tidegate.errors import ConfigError, DataError
 from tidegate.spark import kernels
 from tidegate.spark.session import SETTINGS
@@ -222,15 +230,16 @@ def test_spark__coercion_and_columns_by_pattern(service: Path) -> None:
 
 @needs_spark
 @pytest.mark.usefixtures("session")
-def test_spark__text_files_and_small_tables_are_sent_along(
-    service: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("sent", [10**6, 0])
+def test_spark__text_files_sent_along_and_by_way_of_a_temporary_folder(
+    service: Path, monkeypatch: pytest.MonkeyPatch, sent: int
 ) -> None:
     (service / "schemas.py").write_text(ORDERS.format(backend="polars"))
+    monkeypatch.setattr(stretches, "SENT_VALUES", sent)
     monkeypatch.setattr(stretches, "BLOB_BYTES", 200)
     for number in range(2):
         orders(20, number).write_csv(service / f"data/{number}.csv")
-    result = assert_same(service)
-    assert result.failing_rows
+    assert assert_same(service).failing_rows
 
 
 @needs_spark
@@ -394,3 +403,32 @@ def test_spark__executors_without_what_they_need_are_named(
     with pytest.raises(DataError, match=r"executors lack (tidegate|polars)") as raised:
         check(service, "spark")
     assert "PYSPARK_PYTHON" in str(raised.value.remedy)
+
+
+@needs_spark
+@pytest.mark.usefixtures("session", "small")
+@pytest.mark.parametrize("backend", ["polars", "pandas"])
+def test_spark__generated_schemas(backend: Literal["polars", "pandas"]) -> None:
+    """A few; test_spark_kernels.py tries many, without Spark."""
+    from test_engines import part_of
+    from test_spark_kernels import told
+
+    from generated_schemas import schemas
+
+    root = Path(__file__).parents[2]  # of the code that generated checks are made of
+
+    @settings(max_examples=8, deadline=None, phases=[Phase.generate], derandomize=True)
+    @given(schemas(backend))
+    def finds_the_same(case: tuple[Any, pl.DataFrame]) -> None:
+        definition, table = case
+        part = part_of(table, [table.height // 2] if table.height > 1 else [])
+        schema = Schema("test", backend, definition)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with suppress(RefusedError, CheckCrashedError):
+                there = hold_on_spark(schema, part, root)
+                here = hold(schema, part)
+                assert there.blocked == here.blocked
+                assert [told(one) for one in there.found] == [told(one) for one in here.found]
+
+    finds_the_same()

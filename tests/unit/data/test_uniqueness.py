@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tidegate.data.engines.uniqueness import Repeats, Uniqueness, hashed
@@ -44,7 +44,6 @@ def weak(keys: pl.DataFrame) -> np.ndarray:
     return hashed(keys) % np.uint64(3)
 
 
-@settings(max_examples=100, deadline=None)
 @given(
     KEYS,
     st.sets(st.sampled_from(["n", "x", "s", "m"]), min_size=1),

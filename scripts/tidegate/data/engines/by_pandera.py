@@ -241,6 +241,7 @@ def _parsed(definition: Any, frames: Frames) -> tuple[Any, dict[str, Mask]]:
     for name, column in columns_of(bare, frames.table):
         if column.coerce and name in frames.table.columns:
             alone = frames.column_schema(name, column.dtype, coerce=True)
+            alone.columns[name].default = column.default  # pandas fills it in first
             if (error := refusal(alone, frames.table[[name]])) is not None:
                 unconvertible[name] = _to_blame(error, frames, name)
     frame = frames.table

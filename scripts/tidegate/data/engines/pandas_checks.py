@@ -50,7 +50,7 @@ def failing(check: Any, column: Values) -> pl.Expr:
     passes, null_passes = translate(column, **check._check_kwargs)
     if check.ignore_na:
         null_passes = True
-    elif column.dtype == "object" or (column.masked and null_passes is not True):
+    elif column.dtype == "object" or column.masked:
         raise NotCompiledError("pandas' answer for a null is not known here")
     return ~(column.missing | passes if null_passes else ~column.missing & passes)
 
@@ -72,7 +72,7 @@ def _comparison(compare: _Compare, bound: str) -> Callable[..., _Answer]:
     def translate(column: Values, **bounds: Any) -> _Answer:
         values, limit = _comparable(column, bounds[bound])
         _refuse_order_of_booleans(column, compare)
-        return compare(values, limit), column.masked or compare is operator.ne
+        return compare(values, limit), compare is operator.ne
 
     return translate
 
@@ -89,7 +89,7 @@ def _in_range(
     _refuse_order_of_booleans(column, operator.ge)
     high_enough = above >= least if include_min else above > least
     low_enough = below <= most if include_max else below < most
-    return high_enough & low_enough, column.masked
+    return high_enough & low_enough, False
 
 
 def _isin(column: Values, allowed_values: Any) -> _Answer:

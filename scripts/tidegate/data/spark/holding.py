@@ -15,7 +15,7 @@ from tidegate.data.engines.columns import column
 from tidegate.data.engines.compiling import WholeSchemaError, compile_schema, facts_of
 from tidegate.data.engines.facts import Fact, HasNulls
 from tidegate.data.engines.findings import Found, Held, RefusedError
-from tidegate.data.engines.plan import ByPandera, Compiled, Plan, Settled
+from tidegate.data.engines.plan import ByPandera, Compiled, Entry, Plan, Settled
 from tidegate.data.engines.running import findings
 from tidegate.data.parts import Part
 from tidegate.data.rules import Rule
@@ -41,38 +41,53 @@ def hold_on_spark(
     try:
         facts = facts_of(schema, part.schema)
         if not facts:  # what is refused is refused before Spark is started
-            _runnable(schema, compile_schema(schema, part.schema))
+            _unanswered(schema, compile_schema(schema, part.schema))
         with TemporaryDirectory(prefix="tidegate-") as folder:
             cluster = Cluster(session or open_session(), part, Path(folder))
             known = cluster.ask(facts) if facts else frozenset()
-            plan = _runnable(schema, compile_schema(schema, part.schema, known))
+            plan = compile_schema(schema, part.schema, known)
+            unanswered = _unanswered(schema, plan)
             with travelling(schema, root, needed=bool(plan.by_pandera)) as sent:
-                return _held(sent, part, plan, known, cluster)
+                return _held(sent, part, plan, unanswered, known, cluster)
     except WholeSchemaError as why:
         raise RefusedError([(None, str(why))]) from None
     except ExecutorError as error:
         raise error.as_raised() from None
 
 
-def _held(schema: Schema, part: Part, plan: Plan, known: frozenset[Fact], cluster: Cluster) -> Held:
+def _held(
+    schema: Schema,
+    part: Part,
+    plan: Plan,
+    unanswered: dict[Rule, Found],
+    known: frozenset[Fact],
+    cluster: Cluster,
+) -> Held:
     holed = frozenset(fact.column for fact in known if isinstance(fact, HasNulls))
-    crashes: dict[Rule, Exception] = {}
+    entries = {entry.rule: entry for entry in plan.entries}
+    plan = plan.without(unanswered)
     while (seen := cluster.look(schema, plan, holed)).crashes:
-        crashes |= {rule: error.as_raised() for rule, error in seen.crashes.items()}
+        for rule, error in seen.crashes.items():
+            unanswered[rule] = _without_answer(entries[rule], error.as_raised())
         if not _has_faults(plan):
-            refuse_crashes([Outcome(rule, None, crash=crash) for rule, crash in crashes.items()])
+            refuse_crashes(list(unanswered.values()))
         # The others are judged all the same: what a check raises may be due to a faulty column.
-        plan = plan.without(crashes)
-    found = tuple(
-        replace(
-            finding,
-            engine="spark" if finding.engine == "polars" else finding.engine,
-            crash=crashes.get(finding.rule),
-        )
-        for finding in findings(part, plan, seen, dict(_found_later(plan, seen)))
-    )
+        plan = plan.without(unanswered)
+    answered = findings(part, plan, seen, dict(_found_later(plan, seen)))
+    found = tuple(unanswered.get(one.rule, _on_spark(one)) for one in answered)
     whole = any(finding.blocks and finding.failing == part.rows for finding in found)
     return Held(found, part.rows if whole else seen.blocked)
+
+
+def _on_spark(found: Found) -> Found:
+    return replace(found, engine="spark") if found.engine == "polars" else found
+
+
+def _without_answer(entry: Entry, crash: Exception | None) -> Found:
+    if isinstance(entry, ByPandera):
+        columns = entry.columns or ()
+        return Found(entry.rule, None, (), None, columns, "pandera", entry.why, crash)
+    return Found(entry.rule, None, engine="spark", crash=crash)
 
 
 def _found_later(plan: Plan, seen: Seen) -> Iterator[tuple[Rule, Found]]:
@@ -88,24 +103,26 @@ def _found_later(plan: Plan, seen: Seen) -> Iterator[tuple[Rule, Found]]:
             )
 
 
-def _runnable(schema: Schema, plan: Plan) -> Plan:
-    """The plan, if every rule that it leaves to pandera can be run on some rows at a time.
+def _unanswered(schema: Schema, plan: Plan) -> dict[Rule, Found]:
+    """The rules left to pandera that have no answer, because a column that they need is at fault.
 
-    Raises RefusedError.
+    Raises RefusedError for others that cannot be run on some rows at a time.
     """
-    refused, unjudged = [], []
+    unanswered: dict[Rule, Found] = {}
+    refused: list[tuple[Rule | None, str]] = []
     for entry in plan.by_pandera:
         # What is not inherently pandera's is an expression over a row; pandera is asked only
         # whether it can answer.
         if entry.in_pieces or (entry.lazily and not entry.inherent):
             continue
-        if _has_faults(plan) and _without_rows(schema, plan, entry).failing is None:
-            unjudged.append(entry.rule)
+        outcome = _without_rows(schema, plan, entry) if _has_faults(plan) else None
+        if outcome is not None and outcome.failing is None:
+            unanswered[entry.rule] = _without_answer(entry, outcome.crash)
         else:
             refused.append((entry.rule, entry.why))
     if refused:
         raise RefusedError(refused)
-    return plan.without(unjudged)
+    return unanswered
 
 
 def _without_rows(schema: Schema, plan: Plan, entry: ByPandera) -> Outcome:

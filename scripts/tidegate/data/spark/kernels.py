@@ -20,7 +20,7 @@ from tidegate.data.engines.passing import Pass
 from tidegate.data.engines.plan import ByPandera, Compiled, Distinct, ExactValues, Plan
 from tidegate.data.engines.running import compiled_crashes, true_facts
 from tidegate.data.frames import Mask
-from tidegate.data.parts import Part
+from tidegate.data.parts import IN_ORDER, Part
 from tidegate.data.rules import Rule
 from tidegate.data.schemas import Schema
 from tidegate.data.spark import keys
@@ -113,7 +113,7 @@ class Look:
         for entry in self.plan.by_pandera:
             if entry.in_pieces:
                 continue
-            rows = self.plan.parse(part.scan())
+            rows = self.plan.parse(part.in_order())
             outcome = judge_lazily(self.schema, rows, part.rows, entry.rule)
             count = seen.pieces[entry.rule] = Count()
             if outcome.crash is not None:
@@ -129,7 +129,8 @@ class Look:
         for entry in self.plan.distinct:
             wanted = {f"{at}": key for at, key in enumerate(entry.keys.values())}
             with found_there(part):
-                table = self.plan.parse(part.scan()).select(**wanted).collect()
+                rows = self.plan.parse(part.scan()).select(**wanted)
+                table = rows.collect(optimizations=IN_ORDER)
             table = keys.comparable(table)
             blamed = keys.repeated(table, entry.report)
             one_look.mark(blamed)

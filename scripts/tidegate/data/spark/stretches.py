@@ -10,7 +10,7 @@ from functools import partial
 
 import polars as pl
 
-from tidegate.data.parts import Part
+from tidegate.data.parts import IN_ORDER, Part
 from tidegate.data.sources import TableFile, readable
 from tidegate.errors import DataError
 from tidegate.spark.rows import BLOB_BYTES, Row
@@ -19,7 +19,7 @@ STRETCH = "stretch"
 # So many rows of a file are one stretch.
 STRETCH_ROWS = 1_000_000
 # A table of no more values than these is sent along: executors need not see its files.
-SENT_VALUES = 8_000_000
+SENT_VALUES = 2_000_000
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def _read_there(file: TableFile) -> Iterator[_Piece]:
 
 def _sent(file: TableFile) -> Iterator[_Piece]:
     with readable([file]):
-        frame = file.scan().collect()
+        frame = file.scan().collect(optimizations=IN_ORDER)
     height = max(1, int(frame.height * BLOB_BYTES / max(1, frame.estimated_size())))
     first = 0
     for rows in frame.iter_slices(height):
