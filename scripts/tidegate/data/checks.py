@@ -11,6 +11,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Literal
 
+import polars as pl
+
 from tidegate.config import Config, Dataset, place_of
 from tidegate.data.beyond_schema import look_beyond_schema
 from tidegate.data.engines.by_pandera import CheckCrashedError
@@ -144,7 +146,7 @@ def _held(schema: Schema, part: Part, runner: _Runner, where: str, redact: Seque
         ) from None
     except TidegateError:
         raise
-    except Exception as error:
+    except (Exception, pl.exceptions.PanicException) as error:
         raise DataError(
             f"pandera cannot run the schema: {_told(error, redact)}",
             where=place,

@@ -255,3 +255,10 @@ def test_damaged_file__is_told_of_and_not_the_check(tmp_path: Path) -> None:
                      "pl.col('id') <= pl.col('id').max()))"):  # fmt: skip
         with pytest.raises(DataError, match=r"b\.parquet: the file cannot be read"):
             check(tmp_path, schema_of("polars", f"'id': pa.Column(int, {check_id})"))
+
+
+def test_panic_of_polars_below_pandera__is_an_error(tmp_path: Path) -> None:
+    pl.DataFrame({"a": [b"x", b"y"], "b": ["p", "q"]}).write_parquet(tmp_path / "a.parquet")
+    columns = "'a': pa.Column(), 'b': pa.Column()"
+    with pytest.raises(DataError, match="pandera cannot run the schema: PanicException"):
+        check(tmp_path, schema_of("polars", columns, dtype="pl.Int64", coerce=True))

@@ -59,7 +59,7 @@ def outcome(held: Callable[[Schema, Part], Held], schema: Schema, part: Part) ->
         return [rule for rule, _ in refusal.rules]
     except CheckCrashedError as crash:
         return crash.rule, type(crash.cause).__name__
-    except Exception as error:  # of pandera's own
+    except (Exception, pl.exceptions.PanicException) as error:  # pandera's own, or Polars'
         return type(error).__name__
     return [told(one) for one in found.found], found.blocked
 
