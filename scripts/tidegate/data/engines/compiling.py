@@ -166,8 +166,12 @@ def _refuse_what_is_whole(
     pattern = next((name for name in columns if name in judged and not is_plain(name)), None)
     if schema.backend == "polars" and pattern is not None:
         raise WholeSchemaError(f"Polars takes the column name {pattern!r} for a pattern")
-    if any(column.regex and column.default is not None for column in declared.values()):
+    defaults = [column for column in declared.values() if column.default is not None]
+    if any(column.regex for column in defaults):
         raise WholeSchemaError("a default is for all columns that match a pattern")
+    if defaults and definition.dtype is not None:
+        # Polars makes the column of the default's type, which is then the table's.
+        raise WholeSchemaError("a default is filled in as of the type of the whole table")
     absent = [
         name
         for name, column in declared.items()

@@ -97,6 +97,8 @@ def _selected(check: Any, column: str | None, schema: Mapping[str, pl.DataType])
             warnings.simplefilter("ignore")
             answer = function(PolarsData(frame, column or "*"), **check._check_kwargs)
     except Exception:
+        if used:
+            raise NotCompiledError("it is more than expressions over a row") from None
         raise NotCompiledError("it does not run on a table without rows") from None
     if not isinstance(answer, _Noting) or used or "selected" not in answer.__dict__:
         raise NotCompiledError("it is more than expressions over a row")
