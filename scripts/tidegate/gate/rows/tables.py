@@ -15,6 +15,7 @@ from tidegate import config as configs
 from tidegate import digest
 from tidegate.config import Config, Evaluation, SliceColumn
 from tidegate.data.sources import find_files, read_table
+from tidegate.data.sources.reading import damage_named
 from tidegate.errors import ConfigError, DataError
 
 # Up to here a table is held in memory as it is; a larger one is read in batches.
@@ -60,10 +61,8 @@ class Table:
         if self.frame is not None:
             yield self.frame
             return
-        try:
+        with damage_named(self.where):
             yield from self.scan().collect_batches(chunk_size=BATCH_ROWS, maintain_order=False)
-        except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
-            raise _unreadable(self.where, error) from None
 
 
 @dataclass(frozen=True)
@@ -86,12 +85,10 @@ def open_table(config: Config, path: str | Path, side: Side) -> Table:
     files = tuple(_files(config, str(path)))
     where = str(files[0]) if len(files) == 1 else str(config.root / path)
     if files[0].name.lower().endswith(".parquet"):
-        try:
+        with damage_named(where):
             schemas = [dict(pl.read_parquet_schema(file)) for file in files]
             schema = _one_schema(files, schemas, where)
             rows = scan(files).select(pl.len()).collect().item()
-        except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
-            raise _unreadable(where, error) from None
         frame = None
     else:
         frame = _read_csv_files(files, where)
@@ -109,10 +106,8 @@ def open_table(config: Config, path: str | Path, side: Side) -> Table:
     if frame is not None:
         frame = frame.select(wanted)
     elif rows <= IN_MEMORY_ROWS:
-        try:
+        with damage_named(where):
             frame = scan(files).select(wanted).collect()
-        except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
-            raise _unreadable(where, error) from None
     return Table(side, files, where, chosen, rows, frame)
 
 
@@ -345,17 +340,6 @@ def _files(config: Config, path: str) -> list[Path]:
 def _missing(where: str) -> DataError:
     return DataError(
         "the file does not exist", where=where, remedy="run the pipeline that writes it"
-    )
-
-
-def _unreadable(where: str, error: BaseException) -> DataError:
-    reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
-    if isinstance(error, pl.exceptions.PanicException):
-        reason = "its content is damaged"
-    return DataError(
-        f"the file cannot be read: {reason}",
-        where=where,
-        remedy="it is cut off, damaged, or not what its name says: write it again",
     )
 
 
