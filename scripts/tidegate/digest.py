@@ -25,10 +25,14 @@ def of_json(value: Any) -> str:
     )
 
 
-def of_files(files: Iterable[Path], root: Path) -> str:
-    """Digest of a set of files: their paths below `root` and their contents, in any order."""
-    entries = {path.relative_to(root).as_posix(): of_file(path) for path in files}
-    return of_json(entries)
+def of_files(files: Iterable[Path], root: Path, contents: Iterable[str] | None = None) -> str:
+    """Digest of a set of files: their paths below `root` and their contents, in any order.
+
+    contents: their own digests, where they are known.
+    """
+    paths = list(files)
+    names = [path.relative_to(root).as_posix() for path in paths]
+    return of_json(dict(zip(names, contents or map(of_file, paths), strict=True)))
 
 
 def of_folder(folder: Path) -> str:

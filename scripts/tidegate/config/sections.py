@@ -183,6 +183,7 @@ class _Section(BaseModel):
         extra="forbid",
         frozen=True,
         populate_by_name=False,
+        defer_build=True,
     )
 
 

@@ -23,7 +23,13 @@ from tidegate.data.parts import Part, parts_of
 from tidegate.data.results import CheckResult, DatasetResult
 from tidegate.data.schema_checks import check_results, is_faulty, shortened
 from tidegate.data.schemas import Schema, load_schema
-from tidegate.data.sources import TableFile, dataset_digest, locate_dataset, open_files, readable
+from tidegate.data.sources import (
+    TableFile,
+    dataset_digest_beside,
+    locate_dataset,
+    open_files,
+    readable,
+)
 from tidegate.errors import ConfigError, DataError, TidegateError, suggestion
 
 
@@ -44,7 +50,10 @@ def check_dataset(
     schema_place = place_of(config, "data", name, "schema")
     schema = load_schema(dataset.schema_reference, config.root, where=schema_place)
     locations = locate_dataset(config, name, dataset)
-    with TemporaryDirectory(prefix="tidegate-") as folder:
+    with (
+        dataset_digest_beside(locations, config.root) as data_digest,
+        TemporaryDirectory(prefix="tidegate-") as folder,
+    ):
         files = open_files(locations, Path(folder), schema.declared_type)
         rows = sum(file.rows for file in files)
         if not rows:
@@ -61,22 +70,22 @@ def check_dataset(
             shown = Shown(dataset.redact, dataset.key)
             checks = check_results(schema, parts, held, shown)
         beyond = look_beyond_schema(config, name, dataset, schema, files, Path(folder), now)
-    return DatasetResult(
-        name=name,
-        path=dataset.path,
-        schema=dataset.schema_reference,
-        digest=dataset_digest(locations, config.root),
-        files=len(files),
-        rows=rows,
-        failing_rows=sum(part.blocked for part in held),
-        tolerated_rows=dataset.tolerated_rows(rows),
-        faulty=is_faulty(held) or beyond.faulty,
-        checks=(*checks, *beyond.checks),
-        engine=_engine_of(checks),
-        redacted_columns=tuple(dataset.redact),
-        drift=beyond.drift,
-        profile=beyond.profile,
-    )
+        return DatasetResult(
+            name=name,
+            path=dataset.path,
+            schema=dataset.schema_reference,
+            digest=data_digest(),
+            files=len(files),
+            rows=rows,
+            failing_rows=sum(part.blocked for part in held),
+            tolerated_rows=dataset.tolerated_rows(rows),
+            faulty=is_faulty(held) or beyond.faulty,
+            checks=(*checks, *beyond.checks),
+            engine=_engine_of(checks),
+            redacted_columns=tuple(dataset.redact),
+            drift=beyond.drift,
+            profile=beyond.profile,
+        )
 
 
 def _hold_names(

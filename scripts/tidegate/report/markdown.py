@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 
 from tidegate import __version__
 from tidegate.report import escape, findings, numbers, rules, wording
 from tidegate.report.redaction import censored
+from tidegate.report.templating import template_environment
 
 MAX_COMMENT = 65_536
 MAX_REPORT = 250_000  # characters, each of up to four bytes
@@ -244,14 +245,8 @@ def _numbered(portions: Sequence[findings.Portion]) -> bool:
 
 @cache
 def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("tidegate.report"),
-        autoescape=False,  # noqa: S701 - Markdown, not HTML: every value goes through `md` or `code`
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
+    # Markdown, not HTML: every value goes through `md` or `code`.
+    environment = template_environment(autoescape=False, keep_trailing_newline=True)
     environment.filters |= {
         "md": escape.markdown,
         "code": escape.code,

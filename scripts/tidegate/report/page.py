@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup
 from markupsafe import escape as html
 
 from tidegate import __version__
 from tidegate.report import escape, findings, histogram, numbers, rules, wording
 from tidegate.report.redaction import censored
+from tidegate.report.templating import template_environment
 
 Report = Mapping[str, Any]
 
@@ -130,13 +131,7 @@ def _marks(dataset: Report) -> dict[str | None, list[tuple[str, str]]]:
 
 @cache
 def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("tidegate.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = template_environment(autoescape=True)
     environment.filters |= {
         "plain": escape.plain,
         "exact": escape.exact,

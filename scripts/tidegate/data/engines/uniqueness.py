@@ -215,8 +215,11 @@ def _repeated(hashes: Hashes) -> Hashes:
     count = 0
     for start in range(0, len(hashes) - 1, _BLOCK):
         block = hashes[start : start + _BLOCK + 1]
-        repeated = np.unique(block[1:][block[1:] == block[:-1]])
-        if len(repeated) and count and hashes[count - 1] == repeated[0]:
+        again = block[1:][block[1:] == block[:-1]]
+        if not len(again):
+            continue
+        repeated = np.unique(again)
+        if count and hashes[count - 1] == repeated[0]:
             repeated = repeated[1:]
         # What is overwritten here has been looked at.
         hashes[count : count + len(repeated)] = repeated

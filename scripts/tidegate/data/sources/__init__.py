@@ -1,6 +1,11 @@
 """Where tables come from: found, opened and read lazily, each file by itself."""
 
-from tidegate.data.sources.digests import combined_digest, data_digest, dataset_digest
+from tidegate.data.sources.digests import (
+    combined_digest,
+    data_digest,
+    dataset_digest,
+    dataset_digest_beside,
+)
 from tidegate.data.sources.finding import (
     Location,
     find_files,
@@ -16,6 +21,7 @@ __all__ = [
     "combined_digest",
     "data_digest",
     "dataset_digest",
+    "dataset_digest_beside",
     "find_files",
     "locate",
     "locate_dataset",

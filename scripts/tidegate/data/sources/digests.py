@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 from tidegate import digest
@@ -29,6 +31,33 @@ def dataset_digest(files: Sequence[Path | Location], root: Path) -> str:
     with the content. It may change without it, too (written again in parts of another size, or at
     all in Azure): such data counts as new.
     """
+    return _digest(files, root, map(digest.of_file, _paths(files)))
+
+
+@contextmanager
+def dataset_digest_beside(
+    files: Sequence[Path | Location], root: Path
+) -> Iterator[Callable[[], str]]:
+    """Work a dataset_digest out beside other work: the call that this gives waits for it.
+
+    Hashing takes as long as a fast query does, and leaves Python to others meanwhile.
+    """
+    pool = ThreadPoolExecutor(1, "digest")
+    try:
+        contents = pool.map(digest.of_file, _paths(files))
+        yield lambda: _digest(files, root, contents)
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _paths(files: Sequence[Path | Location]) -> list[Path]:
+    """The files that have to be read for a digest: none in an object store."""
+    if any(isinstance(file, Location) and file.object is not None for file in files):
+        return []
+    return [file.path if isinstance(file, Location) else file for file in files]
+
+
+def _digest(files: Sequence[Path | Location], root: Path, contents: Iterable[str]) -> str:
     stored = {
         file.address: [file.object.tag, file.object.size]
         for file in files
@@ -36,9 +65,9 @@ def dataset_digest(files: Sequence[Path | Location], root: Path) -> str:
     }
     if stored:
         return digest.of_json(stored)
-    paths = [file.path if isinstance(file, Location) else file for file in files]
+    paths = _paths(files)
     inside = all(path.is_relative_to(root) for path in paths)
-    return digest.of_files(paths, root if inside else Path(paths[0].anchor))
+    return digest.of_files(paths, root if inside else Path(paths[0].anchor), contents)
 
 
 def combined_digest(digests: Mapping[str, str]) -> str:
