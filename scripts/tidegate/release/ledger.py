@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
 from tidegate.errors import DeployError, suggestion
 from tidegate.registry import Registry
+from tidegate.release.lease import Lease, claims
 from tidegate.release.release import Release
 
 MOVES = ("promotion", "rollback")
@@ -50,21 +51,42 @@ class Ledger:
 
     def record(self, event: Event, release: Release | None = None) -> None:
         """Write one event. It stands as soon as the run exists: there is no half-written event."""
-        started = int(datetime.fromisoformat(event.at).timestamp() * 1000)
-        tags = {f"tidegate.{name}": str(value) for name, value in event.to_dict().items() if value}
-        tags[_EVENT] = json.dumps(event.to_dict())
+        tags = _tags(event)
         if release is not None:
             tags[_RELEASE] = json.dumps(release.to_dict())
-        name = f"{event.kind} {event.release or ''} {event.environment or ''}".strip()
         with self._registry.reachable():
             run = self._registry.client.create_run(
-                self._experiment, start_time=started, tags=tags, run_name=name
+                self._experiment,
+                start_time=_milliseconds(event.at),
+                tags=tags,
+                run_name=_name(event),
             )
             self._registry.client.set_terminated(run.info.run_id)
 
+    def lease(self, environment: str, at: str, holder: Mapping[str, Any]) -> Lease:
+        """The right to move an environment, in the run that `record_move` makes an event of."""
+        held = {**holder, "at": at}
+        return Lease(self._registry, self._experiment, environment, _milliseconds(at), held)
+
+    def record_move(self, event: Event, lease: Lease) -> None:
+        """Write what was done under a lease, in one transaction."""
+        from mlflow.entities import RunTag
+
+        tags = {**_tags(event), "mlflow.runName": _name(event)}
+        with self._registry.reachable():
+            self._registry.client.log_batch(
+                lease.run_id, tags=[RunTag(name, value) for name, value in tags.items()]
+            )
+
+    def moving(self, environment: str) -> str | None:
+        """Who is moving an environment now, in words; also a move that was cut off."""
+        found = claims(self._registry, self._experiment, environment)
+        return found[0].in_words if found else None
+
     def events(self) -> list[Event]:
         """Every event, oldest first."""
-        return [Event(**json.loads(tags[_EVENT])) for tags in self._tags()]
+        found = [Event(**json.loads(tags[_EVENT])) for tags in self._tags()]
+        return sorted(found, key=lambda event: datetime.fromisoformat(event.at))
 
     def releases(self) -> list[Release]:
         """Every release, oldest first."""
@@ -96,6 +118,19 @@ class Ledger:
                 token = page.token
                 if not token:
                     return found
+
+
+def _tags(event: Event) -> dict[str, str]:
+    tags = {f"tidegate.{name}": str(value) for name, value in event.to_dict().items() if value}
+    return {**tags, _EVENT: json.dumps(event.to_dict())}
+
+
+def _name(event: Event) -> str:
+    return f"{event.kind} {event.release or ''} {event.environment or ''}".strip()
+
+
+def _milliseconds(at: str) -> int:
+    return int(datetime.fromisoformat(at).timestamp() * 1000)
 
 
 def moves(events: Sequence[Event], environment: str) -> list[Event]:

@@ -18,14 +18,18 @@ from tidegate.gate import record as records
 from tidegate.registry import (
     EXAMPLES_ARTIFACT,
     GATE_REPORT_ARTIFACT,
+    ModelVersion,
     Registry,
     version_in_words,
 )
 from tidegate.release.deployers import Deployer, deployer_for
+from tidegate.release.lease import Lease, Leased
 from tidegate.release.ledger import Event, Ledger, holds, last_release, moves
 from tidegate.release.release import Release
 from tidegate.release.serving import Example, connect, read_examples
 from tidegate.verdict import Verdict
+
+MAX_REASON = 2_000  # characters: MLflow takes some thousands in a tag
 
 
 @dataclass(frozen=True)
@@ -77,12 +81,25 @@ class MoveReport:
         }
 
 
+@dataclass(frozen=True)
+class _Move:
+    """What was asked for. kind: promotion or rollback."""
+
+    kind: str
+    approver: str | None
+    reason: str | None
+
+
 class Refused(Exception):
     """A check of the preflight says no."""
 
 
 class Unverified(TidegateError):
     """The release runs, and does not answer as it should."""
+
+
+class Overtaken(DeployError):
+    """Another run moves the environment now; this one must touch nothing more."""
 
 
 @dataclass(frozen=True)
@@ -108,16 +125,61 @@ class Mover:
 
         A refusal is a verdict; a registry or engine that does not answer is an error.
         """
-        release = self.ledger.release(release_id)
-        events = self.ledger.events()
-        return self._move("promotion", release, events, approver, reason, self._may_promote)
+        return self._alone(
+            _Move("promotion", approver, reason),
+            lambda events: self.ledger.release(release_id),  # noqa: ARG005
+            self._may_promote,
+        )
 
     def rollback(self, to: str | None, approver: str | None, reason: str) -> MoveReport:
         """Put the environment back to an earlier release; it skips the gate, never the approval.
 
         to: id of a release that ran there; None is the one that ran before the present one.
         """
+        return self._alone(
+            _Move("rollback", approver, reason),
+            lambda events: self._earlier(events, to),
+            self._no_more_checks,
+        )
+
+    def hold(self, *, release: bool, reason: str | None) -> MoveReport:
+        """Keep the environment from promotions, or let it take them again."""
         events = self.ledger.events()
+        now = last_release(events, self.environment)
+        event = self._event("unhold" if release else "hold", None, now, None, reason, None)
+        self.ledger.record(event)
+        said = "takes promotions again" if release else "takes no promotion until it is released"
+        step = Step(event.kind, Verdict.PASS, 0.0, f"{self.environment} {said}")
+        return MoveReport(self.config.service, self.environment, now, now, [step], event)
+
+    def _alone(
+        self,
+        move: _Move,
+        choose: Callable[[Sequence[Event]], Release],
+        checks: Callable[[Release, Sequence[Event]], Iterator[str]],
+    ) -> MoveReport:
+        """Make a move while nobody else makes one; what stands in the ledger is read only then."""
+        if move.reason is not None and len(move.reason) > MAX_REASON:
+            raise DeployError(
+                f"the reason has {len(move.reason):,} characters, at most {MAX_REASON:,} are kept",
+                remedy="say it shorter, with a link to the rest",
+            )
+        started = time.monotonic()
+        holder = {
+            "kind": move.kind,
+            "actor": self.context.actor(self.config.root),
+            "run_url": self.context.run_url(),
+        }
+        try:
+            with self.ledger.lease(self.environment, self.context.timestamp(), holder) as lease:
+                events = self.ledger.events()
+                return self._move(move, choose(events), events, checks, lease, started)
+        except Leased as refusal:
+            now = last_release(self.ledger.events(), self.environment)
+            step = Step("preflight", Verdict.FAIL, time.monotonic() - started, str(refusal))
+            return MoveReport(self.config.service, self.environment, now, now, [step])
+
+    def _earlier(self, events: Sequence[Event], to: str | None) -> Release:
         there = moves(events, self.environment)
         taken = [event.release for event in there]
         held = holds(events, self.environment)
@@ -136,36 +198,24 @@ class Mover:
                 f"{self.environment} never ran {to!r}",
                 remedy=f"it ran: {', '.join(dict.fromkeys(str(r) for r in taken)) or 'nothing'}",
             )
-        release = self.ledger.release(str(to))
-        return self._move("rollback", release, events, approver, reason, self._no_more_checks)
-
-    def hold(self, *, release: bool, reason: str | None) -> MoveReport:
-        """Keep the environment from promotions, or let it take them again."""
-        events = self.ledger.events()
-        now = last_release(events, self.environment)
-        event = self._event("unhold" if release else "hold", None, now, None, reason, None)
-        self.ledger.record(event)
-        said = "takes promotions again" if release else "takes no promotion until it is released"
-        step = Step(event.kind, Verdict.PASS, 0.0, f"{self.environment} {said}")
-        return MoveReport(self.config.service, self.environment, now, now, [step], event)
+        return self.ledger.release(str(to))
 
     def _move(
         self,
-        kind: str,
+        move: _Move,
         release: Release,
         events: Sequence[Event],
-        approver: str | None,
-        reason: str | None,
         checks: Callable[[Release, Sequence[Event]], Iterator[str]],
+        lease: Lease,
+        started: float,
     ) -> MoveReport:
-        started = time.monotonic()
         before = last_release(events, self.environment)
         report = MoveReport(self.config.service, self.environment, before, before)
         approved_by: list[str] = []
 
         def preflight() -> str:
             said = list(checks(release, events))
-            who = self._approval(release, approver)
+            who = self._approval(release, move.approver)
             if who is not None:
                 approved_by.append(who)
                 said.append(f"approved by {who}")
@@ -184,37 +234,70 @@ class Mover:
             verify(deployer.url)
             return f"{deployer.url} answers as {release.id}, {len(examples)} predictions equal"
 
+        def record() -> str:
+            if lease.is_lost():
+                raise Overtaken(
+                    f"another run took {self.environment} over while this one stood still",
+                    remedy="`tidegate status` shows what runs there now",
+                )
+            there = moves(events, self.environment)
+            if self.config.is_last(self.environment):
+                self.registry.set_alias(self.registry.champion_alias, release.model_version)
+            if there and (there[-1].kind, there[-1].release) == (move.kind, release.id):
+                report.after, report.event = release.id, there[-1]
+                return "the ledger has it already"
+            who = approved_by[0] if approved_by else None
+            event = self._event(
+                move.kind, release, before, who, move.reason, time.monotonic() - started
+            )
+            self.ledger.record_move(event, lease)
+            report.after, report.event = release.id, event
+            return f"{self.environment} runs {release.id}"
+
+        champion = self.registry.champion() if self.config.is_last(self.environment) else None
         try:
             good = _run(
                 report, "deploy", lambda: deployer.deploy(release, verify), Unverified
             ) and _run(report, "verify", verified, Unverified)
+            if good:
+                _run(report, "record", record, Refused)
+        except Overtaken:
+            raise
         except TidegateError as error:
-            # It could not be decided whether the release is any good: an error, not a verdict.
-            self._put_back(report, deployer, before)
-            raise DeployError(
-                f"{error.what}; put back: {report.steps[-1].detail}",
-                where=error.where,
-                remedy=error.remedy,
-            ) from None
+            # It could not be decided whether the release is any good, or not be written down that
+            # it runs: an error, not a verdict.
+            raise self._undone(report, deployer, move, before, champion, error) from None
         if not good:
             self._put_back(report, deployer, before)
-            return report
-        who = approved_by[0] if approved_by else None
-        event = self._event(kind, release, before, who, reason, time.monotonic() - started)
-
-        def record() -> str:
-            if self.config.is_last(self.environment):
-                self.registry.set_alias(self.registry.champion_alias, release.model_version)
-            report.after, report.event = release.id, event
-            there = moves(events, self.environment)
-            if there and (there[-1].kind, there[-1].release) == (kind, release.id):
-                report.event = there[-1]
-                return "the ledger has it already"
-            self.ledger.record(event)
-            return f"{self.environment} runs {release.id}"
-
-        _run(report, "record", record, Refused)
         return report
+
+    def _undone(
+        self,
+        report: MoveReport,
+        deployer: Deployer,
+        move: _Move,
+        before: str | None,
+        champion: ModelVersion | None,
+        error: TidegateError,
+    ) -> DeployError:
+        verified = [step.name for step in report.steps] == ["preflight", "deploy", "verify"]
+        if verified and move.kind == "rollback":
+            # Whoever rolls back wants out of what ran before: it stays out.
+            what = f"{error.what}; {self.environment} went back and serves, the ledger lacks it"
+            remedy = f"{error.remedy}; then run this again, which writes it down"
+            return DeployError(what, where=error.where, remedy=remedy)
+        self._put_back(report, deployer, before)
+        what = f"{error.what}; put back: {report.steps[-1].detail}"
+        if verified and self.config.is_last(self.environment):
+            alias = self.registry.champion_alias
+            try:
+                if champion is None:
+                    self.registry.delete_alias(alias)
+                else:
+                    self.registry.set_alias(alias, champion.version)
+            except TidegateError:
+                what += f"; the alias {alias} may have moved: `tidegate status` will say"
+        return DeployError(what, where=error.where, remedy=error.remedy)
 
     def _may_promote(self, release: Release, events: Sequence[Event]) -> Iterator[str]:
         """What a promotion asks beyond a roll-back: the gate's word, the path, no hold."""
