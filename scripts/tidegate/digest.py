@@ -8,14 +8,20 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+# Bytes that are hashed at once. After each piece a thread waits for its turn, up to 5 ms.
+_PIECE = 8 * 2**20
+
 
 def of_bytes(content: bytes) -> str:
     return "sha256:" + hashlib.sha256(content).hexdigest()
 
 
 def of_file(path: Path) -> str:
-    with path.open("rb") as stream:
-        return "sha256:" + hashlib.file_digest(stream, "sha256").hexdigest()
+    content, piece = hashlib.sha256(), memoryview(bytearray(_PIECE))
+    with path.open("rb", buffering=0) as stream:
+        while size := stream.readinto(piece):
+            content.update(piece[:size])
+    return "sha256:" + content.hexdigest()
 
 
 def of_json(value: Any) -> str:

@@ -16,7 +16,8 @@ from pandera.pandas import Check
 from tidegate.data.engines.running import hold
 from tidegate.data.parts import parts_of
 from tidegate.data.schemas import Schema
-from tidegate.data.sources import locate, open_files
+from tidegate.data.sources import locate
+from tidegate.data.sources.opening import open_files
 
 TIME = dt.datetime(2013, 1, 1)
 TABLE = pl.DataFrame(

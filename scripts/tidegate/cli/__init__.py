@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import importlib
 import sys
 from collections.abc import Mapping, Sequence
@@ -88,6 +89,9 @@ def verb_module(verb: str) -> ModuleType:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     given = sys.argv[1:] if arguments is None else arguments
+    # Importing makes objects by the hundred thousand, and looking for cycles among them, every 700,
+    # is a tenth of a start.
+    gc.set_threshold(100_000)
     # An action passes each of its inputs as --name="$VALUE"; an empty one is as if not given.
     words = [word for word in given if not (word.startswith("--") and word.endswith("="))]
     parser, verb = parser_for(words)

@@ -21,7 +21,8 @@ import fnmatch
 import glob
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,9 +30,9 @@ from tidegate import config as configs
 from tidegate.cli import lines
 from tidegate.config import Config, Dataset
 from tidegate.context import Context
-from tidegate.data.checks import check_dataset
 from tidegate.data.lean_pandera import import_lean
-from tidegate.data.results import DataReport
+from tidegate.data.results import DataReport, DatasetResult
+from tidegate.data.sources import DatasetFiles
 from tidegate.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -102,17 +103,31 @@ def run(arguments: argparse.Namespace, config: Config, context: Context) -> Data
             for name, dataset in chosen.items()
             if any(_belongs(path, dataset, config) for path in touched)
         }
-    import_lean((dataset.schema_reference for dataset in config.data.values()), config.root)
     base = _base(arguments.base, config, context)
-    results = tuple(
-        check_dataset(config, name, dataset, arguments.engine, context.now)
-        for name, dataset in chosen.items()
-    )
+    results = _results(arguments, config, chosen, context)
     if base is not None:
         from tidegate.data.contract import with_contract
 
         results = tuple(with_contract(config, result, base) for result in results)
     return DataReport(config.service, context.commit(config.root), results)
+
+
+def _results(
+    arguments: argparse.Namespace, config: Config, chosen: Mapping[str, Dataset], context: Context
+) -> tuple[DatasetResult, ...]:
+    with ExitStack() as stack:
+        # Before anything else: files are hashed on another core while this one imports and checks.
+        found = {
+            name: stack.enter_context(DatasetFiles(config, name, dataset))
+            for name, dataset in chosen.items()
+        }
+        import_lean((dataset.schema_reference for dataset in config.data.values()), config.root)
+        from tidegate.data.checks import check_files
+
+        return tuple(
+            check_files(config, name, dataset, found[name], arguments.engine, context.now)
+            for name, dataset in chosen.items()
+        )
 
 
 def _base(ref: str | None, config: Config, context: Context) -> Base | None:

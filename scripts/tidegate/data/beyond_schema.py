@@ -13,7 +13,8 @@ from tidegate.config import Config, Dataset, place_of
 from tidegate.data.parts import table_of
 from tidegate.data.results import CheckResult, Finding
 from tidegate.data.schemas import Schema, load_schema
-from tidegate.data.sources import TableFile, locate, locate_dataset, open_files, readable
+from tidegate.data.sources import locate, locate_dataset
+from tidegate.data.sources.opening import TableFile, open_files, readable
 from tidegate.errors import DataError
 from tidegate.verdict import Verdict
 

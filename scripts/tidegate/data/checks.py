@@ -23,13 +23,8 @@ from tidegate.data.parts import Part, parts_of
 from tidegate.data.results import CheckResult, DatasetResult
 from tidegate.data.schema_checks import check_results, is_faulty, shortened
 from tidegate.data.schemas import Schema, load_schema
-from tidegate.data.sources import (
-    TableFile,
-    dataset_digest_beside,
-    locate_dataset,
-    open_files,
-    readable,
-)
+from tidegate.data.sources import DatasetFiles
+from tidegate.data.sources.opening import TableFile, open_files, readable
 from tidegate.errors import ConfigError, DataError, TidegateError, suggestion
 
 
@@ -40,7 +35,20 @@ def check_dataset(
     engine: Engine | Literal["spark"] = "auto",
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> DatasetResult:
-    """Hold one dataset of the config against its schema.
+    """Hold one dataset of the config against its schema: find its files, then check_files."""
+    with DatasetFiles(config, name, dataset) as found:
+        return check_files(config, name, dataset, found, engine, now)
+
+
+def check_files(
+    config: Config,
+    name: str,
+    dataset: Dataset,
+    found: DatasetFiles,
+    engine: Engine | Literal["spark"],
+    now: Callable[[], datetime],
+) -> DatasetResult:
+    """Hold the files of a dataset against its schema.
 
     engine: auto compiles the rules that can be compiled and leaves the rest to pandera; polars
     refuses such a rest; pandera compiles nothing; spark is auto, on a Spark cluster.
@@ -49,12 +57,8 @@ def check_dataset(
     where = f"dataset {name}"
     schema_place = place_of(config, "data", name, "schema")
     schema = load_schema(dataset.schema_reference, config.root, where=schema_place)
-    locations = locate_dataset(config, name, dataset)
-    with (
-        dataset_digest_beside(locations, config.root) as data_digest,
-        TemporaryDirectory(prefix="tidegate-") as folder,
-    ):
-        files = open_files(locations, Path(folder), schema.declared_type)
+    with TemporaryDirectory(prefix="tidegate-") as folder:
+        files = open_files(found.locations, Path(folder), schema.declared_type)
         rows = sum(file.rows for file in files)
         if not rows:
             raise DataError(
@@ -70,22 +74,22 @@ def check_dataset(
             shown = Shown(dataset.redact, dataset.key)
             checks = check_results(schema, parts, held, shown)
         beyond = look_beyond_schema(config, name, dataset, schema, files, Path(folder), now)
-        return DatasetResult(
-            name=name,
-            path=dataset.path,
-            schema=dataset.schema_reference,
-            digest=data_digest(),
-            files=len(files),
-            rows=rows,
-            failing_rows=sum(part.blocked for part in held),
-            tolerated_rows=dataset.tolerated_rows(rows),
-            faulty=is_faulty(held) or beyond.faulty,
-            checks=(*checks, *beyond.checks),
-            engine=_engine_of(checks),
-            redacted_columns=tuple(dataset.redact),
-            drift=beyond.drift,
-            profile=beyond.profile,
-        )
+    return DatasetResult(
+        name=name,
+        path=dataset.path,
+        schema=dataset.schema_reference,
+        digest=found.digest,
+        files=len(files),
+        rows=rows,
+        failing_rows=sum(part.blocked for part in held),
+        tolerated_rows=dataset.tolerated_rows(rows),
+        faulty=is_faulty(held) or beyond.faulty,
+        checks=(*checks, *beyond.checks),
+        engine=_engine_of(checks),
+        redacted_columns=tuple(dataset.redact),
+        drift=beyond.drift,
+        profile=beyond.profile,
+    )
 
 
 def _hold_names(

@@ -13,7 +13,7 @@ import polars as pl
 from tidegate.data.engines.by_pandera import is_sound
 from tidegate.data.engines.columns import column
 from tidegate.data.schemas import Schema
-from tidegate.data.sources import TableFile
+from tidegate.data.sources.opening import TableFile
 from tidegate.errors import DataError
 
 # Rows that are near one another are read in one go.

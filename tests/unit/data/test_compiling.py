@@ -24,7 +24,8 @@ from tidegate.data.engines.running import hold
 from tidegate.data.engines.tally import Tally
 from tidegate.data.parts import parts_of
 from tidegate.data.schemas import Schema
-from tidegate.data.sources import locate, open_files
+from tidegate.data.sources import locate
+from tidegate.data.sources.opening import open_files
 
 pa = pandera.polars
 A, S = pl.col("a"), pl.col("s")

@@ -11,9 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidegate.data.sources import Location, open_files, read_table
+from tidegate.data.sources import Location
 from tidegate.data.sources.csv_files import CsvPieces
+from tidegate.data.sources.opening import open_files
 from tidegate.data.sources.pieces import in_memory
+from tidegate.data.sources.reading import read_table
 from tidegate.data.sources.text_types import typed
 from tidegate.errors import DataError
 

@@ -21,7 +21,7 @@ from tidegate.data.frames import frames_of
 from tidegate.data.parts import Part
 from tidegate.data.rules import Rule, refusal
 from tidegate.data.schemas import Schema
-from tidegate.data.sources import TableFile
+from tidegate.data.sources.opening import TableFile
 
 # For each rule its failing rows, how many and the first few; None where it was not judged.
 Findings = dict[Rule, tuple[int, tuple[int, ...]] | None]

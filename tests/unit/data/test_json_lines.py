@@ -13,10 +13,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidegate.data.sources import Location, open_files, read_table
+from tidegate.data.sources import Location
 from tidegate.data.sources.json_lines import JsonLinesPieces
 from tidegate.data.sources.json_plain import read_plain
+from tidegate.data.sources.opening import open_files
 from tidegate.data.sources.pieces import in_memory
+from tidegate.data.sources.reading import read_table
 from tidegate.errors import DataError
 
 US = pl.Datetime("us")

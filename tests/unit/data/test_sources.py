@@ -18,19 +18,11 @@ from hypothesis import strategies as st
 
 from tidegate import digest
 from tidegate.config import Config, Dataset
-from tidegate.data.sources import (
-    Location,
-    TableFile,
-    data_digest,
-    dataset_digest,
-    find_files,
-    locate,
-    open_files,
-    read_table,
-    readable,
-)
+from tidegate.data.sources import Location, data_digest, dataset_digest, find_files, locate
 from tidegate.data.sources.formats import SUFFIXES, compression_of, format_of
 from tidegate.data.sources.listing import is_match, matches
+from tidegate.data.sources.opening import TableFile, open_files, readable
+from tidegate.data.sources.reading import read_table
 from tidegate.errors import DataError
 
 TABLE = pl.DataFrame({"id": list(range(500)), "name": [f"row {n}" for n in range(500)]})

@@ -27,7 +27,8 @@ from tidegate.data.engines.findings import Found, Held, RefusedError
 from tidegate.data.engines.running import hold
 from tidegate.data.parts import Part
 from tidegate.data.schemas import Schema
-from tidegate.data.sources import Location, TableFile, open_files
+from tidegate.data.sources import Location
+from tidegate.data.sources.opening import TableFile, open_files
 from tidegate.data.sources.stores import store_of
 from tidegate.data.spark import cluster, keys, stretches
 from tidegate.data.spark.holding import hold_on_spark

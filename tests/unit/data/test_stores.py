@@ -18,14 +18,8 @@ from obstore.store import from_url
 
 from object_stores import LISTER, free_ports, google_server, s3_server
 from tidegate.cli import main
-from tidegate.data.sources import (
-    TableFile,
-    dataset_digest,
-    find_files,
-    locate,
-    open_files,
-    readable,
-)
+from tidegate.data.sources import dataset_digest, find_files, locate
+from tidegate.data.sources.opening import TableFile, open_files, readable
 from tidegate.data.sources.stores import _CREDENTIALS, _SETTINGS, store_of, trouble
 from tidegate.errors import ConfigError, DataError
 

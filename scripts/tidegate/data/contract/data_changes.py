@@ -14,8 +14,9 @@ from tidegate.data.contract.base import Base
 from tidegate.data.contract.findings import DataChange
 from tidegate.data.contract.patterns import Pattern
 from tidegate.data.contract.tracking import Cache, Output
-from tidegate.data.sources import Location, open_files
+from tidegate.data.sources import Location
 from tidegate.data.sources.formats import format_of
+from tidegate.data.sources.opening import open_files
 from tidegate.errors import DataError
 
 MAX_NAMED = 20

@@ -35,7 +35,7 @@ from tidegate.data.engines.plan import (
 from tidegate.data.parts import IN_ORDER, Part
 from tidegate.data.rules import Rule
 from tidegate.data.schemas import Schema
-from tidegate.data.sources import readable
+from tidegate.data.sources.opening import readable
 from tidegate.errors import DataError
 
 Engine = Literal["auto", "polars", "pandera"]

@@ -1,10 +1,13 @@
-"""Where tables come from: found, opened and read lazily, each file by itself."""
+"""Where tables come from: found, opened and read lazily, each file by itself.
+
+What opens and reads them is imported from its own module: it needs Polars, which takes a while.
+"""
 
 from tidegate.data.sources.digests import (
+    DatasetFiles,
     combined_digest,
     data_digest,
     dataset_digest,
-    dataset_digest_beside,
 )
 from tidegate.data.sources.finding import (
     Location,
@@ -12,20 +15,14 @@ from tidegate.data.sources.finding import (
     locate,
     locate_dataset,
 )
-from tidegate.data.sources.opening import TableFile, open_files, readable
-from tidegate.data.sources.reading import read_table
 
 __all__ = [
+    "DatasetFiles",
     "Location",
-    "TableFile",
     "combined_digest",
     "data_digest",
     "dataset_digest",
-    "dataset_digest_beside",
     "find_files",
     "locate",
     "locate_dataset",
-    "open_files",
-    "read_table",
-    "readable",
 ]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
+from typing import Self
 
 from tidegate import digest
-from tidegate.config import Config
+from tidegate.config import Config, Dataset
 from tidegate.data.sources.finding import Location, locate_dataset
 
 
@@ -34,20 +35,29 @@ def dataset_digest(files: Sequence[Path | Location], root: Path) -> str:
     return _digest(files, root, map(digest.of_file, _paths(files)))
 
 
-@contextmanager
-def dataset_digest_beside(
-    files: Sequence[Path | Location], root: Path
-) -> Iterator[Callable[[], str]]:
-    """Work a dataset_digest out beside other work: the call that this gives waits for it.
+class DatasetFiles:
+    """The files of a dataset, and its digest, worked out beside other work.
 
-    Hashing takes as long as a fast query does, and leaves Python to others meanwhile.
+    Hashing takes as long as a fast query does, and leaves Python to others meanwhile. Used in a
+    `with` block, at whose end nothing more is hashed.
     """
-    pool = ThreadPoolExecutor(1, "digest")
-    try:
-        contents = pool.map(digest.of_file, _paths(files))
-        yield lambda: _digest(files, root, contents)
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
+
+    def __init__(self, config: Config, name: str, dataset: Dataset):
+        self._root = config.root
+        self._pool = ThreadPoolExecutor(1, "digest")
+        self.locations = locate_dataset(config, name, dataset)
+        self._contents = self._pool.map(digest.of_file, _paths(self.locations))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    @cached_property
+    def digest(self) -> str:
+        """As dataset_digest gives it; waits until it is there."""
+        return _digest(self.locations, self._root, self._contents)
 
 
 def _paths(files: Sequence[Path | Location]) -> list[Path]:

@@ -11,7 +11,7 @@ from functools import partial
 import polars as pl
 
 from tidegate.data.parts import IN_ORDER, Part
-from tidegate.data.sources import TableFile, readable
+from tidegate.data.sources.opening import TableFile, readable
 from tidegate.errors import DataError
 from tidegate.spark.rows import BLOB_BYTES, Row
 

@@ -14,8 +14,8 @@ import polars as pl
 from tidegate import config as configs
 from tidegate import digest
 from tidegate.config import Config, Evaluation, SliceColumn
-from tidegate.data.sources import find_files, read_table
-from tidegate.data.sources.reading import damage_named
+from tidegate.data.sources import find_files
+from tidegate.data.sources.reading import damage_named, read_table
 from tidegate.errors import ConfigError, DataError
 
 # Up to here a table is held in memory as it is; a larger one is read in batches.

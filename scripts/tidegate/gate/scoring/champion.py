@@ -21,7 +21,7 @@ import polars as pl
 
 from tidegate import digest
 from tidegate.config import Config
-from tidegate.data.sources import read_table
+from tidegate.data.sources.reading import read_table
 from tidegate.errors import DataError
 from tidegate.gate import record as records
 from tidegate.gate.scoring.answer import output_columns
