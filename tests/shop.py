@@ -19,6 +19,8 @@ from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
+import yaml
+
 from tidegate import config as configs
 from tidegate import digest
 from tidegate.config import Config
@@ -249,6 +251,14 @@ class Shop:
         for environment in self.config.environments:
             report = self.promote(number, environment)
             assert not report.blocked, report.to_dict()
+
+    def leave_production_alone(self) -> None:
+        """Without an environment before it."""
+        path = self.folder / "tidegate.yaml"
+        config = yaml.safe_load(path.read_text())
+        production = config["environments"]["production"]
+        config["environments"] = {"production": {**production, "after": None}}
+        path.write_text(yaml.safe_dump(config))
 
     def fault(self, number: int, what: str) -> None:
         (self.folder / f"fault-{number}").write_text(what)

@@ -2,113 +2,31 @@
 
 from __future__ import annotations
 
-import gc
 import socket
-import warnings
-from collections.abc import Iterator
-from datetime import timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING
-from uuid import uuid4
 
 import pytest
 
-from shop import DOCKERFILE, Shop, copy_database, docker_config
-from tidegate.cli.build_image import BuildReport
+from docker_shop import REGISTRY, REPOSITORY, build, container, names
+from shop import Shop, docker_config
 from tidegate.errors import DeployError, ImageError
-from tidegate.release import image as images
 from tidegate.release.deployers.docker import DockerDeployer
 from tidegate.release.image_test import ImageReport, hold_image
 from tidegate.release.ledger import Ledger
 from tidegate.release.promotion import MoveReport
-from tidegate.release.registration import create_release
 
 if TYPE_CHECKING:
     from docker import DockerClient
-    from docker.models.containers import Container
 
 pytestmark = [
     pytest.mark.docker,
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # MLflow's own
 ]
 
-BASE_IMAGE = "tidegate.local/python:3"
-REGISTRY = "127.0.0.1:5000"
-REPOSITORY = f"tidegate-test/{uuid4().hex[:8]}"
-
-
-@pytest.fixture(scope="module")
-def engine() -> Iterator[DockerClient]:
-    client, reason = None, ""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)  # docker leaves its socket when it fails
-        try:
-            client = images.connect()
-        except ImageError as error:
-            reason = error.what
-        gc.collect()
-    if client is None:
-        pytest.skip(reason)
-    if not client.images.list(BASE_IMAGE):
-        pytest.skip(f"the engine has no {BASE_IMAGE}: make docker-engine")
-    yield client
-    client.close()
-
-
-@pytest.fixture(scope="module")
-def stocked(engine: DockerClient, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Versions 1 and 2, built and released; 2 was judged against 1."""
-    folder = tmp_path_factory.mktemp("stocked")
-    shop = dockerized(Shop.make(folder, docker_config("shop-stocked", REPOSITORY)))
-    shop.clock.at -= timedelta(days=1)
-    for number, baseline in ((1, None), (2, "1")):
-        shop.candidate(number, baseline)
-        shop.register()
-        build(shop, number)
-    yield folder
-    for tag in [tag for image in engine.images.list(REPOSITORY) for tag in image.tags]:
-        if tag.startswith(REPOSITORY):
-            engine.images.remove(tag)
-
-
-@pytest.fixture
-def shop(engine: DockerClient, stocked: Path, tmp_path: Path) -> Iterator[Shop]:
-    copy_database(stocked, tmp_path)
-    service = f"shop-{uuid4().hex[:8]}"
-    yield dockerized(Shop.make(tmp_path, docker_config(service, REPOSITORY)))
-    for container in engine.containers.list(all=True, filters={"name": service}):
-        container.remove(force=True)
-
-
-def dockerized(shop: Shop) -> Shop:
-    (shop.folder / "Dockerfile").write_text(DOCKERFILE)
-    return shop
-
-
-def build(shop: Shop, number: int, fault: str = "") -> BuildReport:
-    """As `tidegate build-image --model-version NUMBER`, with a fault baked in."""
-    config, registry = shop.config, shop.registry
-    version = registry.version(str(number))
-    arguments = [f"FAULT={fault}"] if fault else []
-    image = images.build_image(config, version, registry, arguments, None, shop.environ)
-    return BuildReport(
-        image, create_release(config, version, image.reference, registry, shop.context)
-    )
-
 
 def held(shop: Shop, number: int) -> ImageReport:
     release = Ledger(shop.registry).release(shop.release(number))
     return hold_image(shop.config, release, shop.registry)
-
-
-def container(engine: DockerClient, shop: Shop, name: str) -> Container:
-    return engine.containers.get(f"{shop.config.service}-{name}")
-
-
-def names(engine: DockerClient, shop: Shop) -> set[str]:
-    service = shop.config.service
-    found = engine.containers.list(all=True, filters={"name": service})
-    return {str(item.name).removeprefix(service + "-") for item in found}
 
 
 def steps(report: MoveReport) -> dict[str, str]:

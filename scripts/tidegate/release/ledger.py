@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from tidegate.errors import DeployError, suggestion
@@ -131,6 +131,16 @@ def _name(event: Event) -> str:
 
 def _milliseconds(at: str) -> int:
     return int(datetime.fromisoformat(at).timestamp() * 1000)
+
+
+def time_after(events: Sequence[Event], now: datetime) -> str:
+    """When the next event is, ISO 8601: now, but never before an event that is there already.
+
+    Machines' clocks differ, and the order of events decides what runs and what holds.
+    """
+    if events:
+        now = max(now, datetime.fromisoformat(events[-1].at) + timedelta(milliseconds=1))
+    return now.isoformat(timespec="milliseconds")
 
 
 def moves(events: Sequence[Event], environment: str) -> list[Event]:

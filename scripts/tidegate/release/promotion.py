@@ -24,7 +24,14 @@ from tidegate.registry import (
 )
 from tidegate.release.deployers import Deployer, deployer_for
 from tidegate.release.lease import Lease, Leased
-from tidegate.release.ledger import Event, Ledger, holds, last_release, moves
+from tidegate.release.ledger import (
+    Event,
+    Ledger,
+    holds,
+    last_release,
+    moves,
+    time_after,
+)
 from tidegate.release.release import Release
 from tidegate.release.serving import Example, connect, read_examples
 from tidegate.verdict import Verdict
@@ -146,7 +153,8 @@ class Mover:
         """Keep the environment from promotions, or let it take them again."""
         events = self.ledger.events()
         now = last_release(events, self.environment)
-        event = self._event("unhold" if release else "hold", None, now, None, reason, None)
+        kind = "unhold" if release else "hold"
+        event = self._event(kind, events, None, now, None, reason, None)
         self.ledger.record(event)
         said = "takes promotions again" if release else "takes no promotion until it is released"
         step = Step(event.kind, Verdict.PASS, 0.0, f"{self.environment} {said}")
@@ -248,7 +256,7 @@ class Mover:
                 return "the ledger has it already"
             who = approved_by[0] if approved_by else None
             event = self._event(
-                move.kind, release, before, who, move.reason, time.monotonic() - started
+                move.kind, events, release, before, who, move.reason, time.monotonic() - started
             )
             self.ledger.record_move(event, lease)
             report.after, report.event = release.id, event
@@ -407,6 +415,7 @@ class Mover:
     def _event(
         self,
         kind: str,
+        events: Sequence[Event],
         release: Release | None,
         before: str | None,
         approver: str | None,
@@ -415,7 +424,7 @@ class Mover:
     ) -> Event:
         return Event(
             kind=kind,
-            at=self.context.timestamp(),
+            at=time_after(events, self.context.now()),
             environment=self.environment,
             release=None if release is None else release.id,
             before=before,

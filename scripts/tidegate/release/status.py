@@ -67,6 +67,7 @@ def status(config: Config, context: Context, only: str | None = None) -> StatusR
                 "since": None if last is None else last.at,
                 "event": None if last is None else last.to_dict(),
                 "hold": None if held is None else held.in_words,
+                "moving": ledger.moving(name),
                 "drift": drift,
             }
         )

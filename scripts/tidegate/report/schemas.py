@@ -274,6 +274,7 @@ FIELDS: Mapping[str, Mapping[str, Schema]] = {
                 since=_TEXT_OR_NULL,
                 event=_nullable(_EVENT),
                 hold=_TEXT_OR_NULL,
+                moving=_TEXT_OR_NULL,
                 drift=_list(_TEXT),
             )
         ),

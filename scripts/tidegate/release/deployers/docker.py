@@ -28,10 +28,12 @@ class DockerDeployer:
         self.url = f"http://127.0.0.1:{port}"
 
     def running(self) -> str | None:
-        container = images.find_container(self._client, self._name)
-        if container is None or container.status != "running":
-            return None
-        return str(container.labels.get(LABEL + "release") or container.name)
+        # A switch that was cut off may have renamed the old one, and not yet stopped it.
+        for name in (self._name, self._previous):
+            container = images.find_container(self._client, name)
+            if container is not None and container.status == "running":
+                return str(container.labels.get(LABEL + "release") or container.name)
+        return None
 
     def deploy(self, release: Release, verify: Verify) -> str:
         image = release.image
@@ -41,6 +43,8 @@ class DockerDeployer:
                 remedy="give the config an image section, or deploy with kind: command",
             )
         images.ensure_present(self._client, image)
+        with images.engine_obeys(f"{self._name} is looked at"):
+            self._take_back_half_a_switch()
         if self.running() == release.id:
             return f"{release.id} runs there already"
         side = f"{self._name}-side"
@@ -55,6 +59,13 @@ class DockerDeployer:
     def restore(self, previous: Release | None) -> None:
         with images.engine_obeys(f"{self._name} is put back"):
             self._restore(previous)
+
+    def _take_back_half_a_switch(self) -> None:
+        kept = images.find_container(self._client, self._previous)
+        if kept is None or kept.status != "running":
+            return
+        if images.find_container(self._client, self._name) is None:
+            kept.rename(self._name)
 
     def _restore(self, previous: Release | None) -> None:
         images.remove_container(self._client, self._name)
