@@ -119,6 +119,8 @@ VERSION, RELEASE = os.environ["TIDEGATE_MODEL_VERSION"], os.environ["TIDEGATE_RE
 MODEL = float(os.environ.get("MODEL", VERSION))
 if fault == "crashes":
     sys.exit("the weights are damaged")
+if fault == "hangs":
+    signal.pause()
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"

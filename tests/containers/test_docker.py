@@ -14,6 +14,8 @@ from tidegate.release.deployers.docker import DockerDeployer
 from tidegate.release.image_test import ImageReport, hold_image
 from tidegate.release.ledger import Ledger
 from tidegate.release.promotion import MoveReport
+from tidegate.release.registration import create_release
+from tidegate.release.release import ImageReference
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -203,3 +205,43 @@ def test_promote__an_image_that_is_gone_is_an_error(shop: Shop, engine: DockerCl
     engine.images.remove(image.reference, force=True)
     with pytest.raises(DeployError, match="is not on this engine"):
         shop.promote(1, "staging")
+
+
+def test_promote__a_container_that_hangs_is_an_error_in_time_and_the_one_before_serves(
+    shop: Shop, engine: DockerClient
+) -> None:
+    shop.promote(1, "staging")
+    path = shop.folder / "tidegate.yaml"
+    path.write_text(path.read_text().replace("startup-seconds: 20", "startup-seconds: 2"))
+    build(shop, 2, "hangs")
+    with pytest.raises(DeployError, match="was not ready after 2 s"):
+        shop.promote(2, "staging")
+    assert names(engine, shop) == {"staging"}
+    assert shop.serves("staging") == "1"
+    assert [event.release for event in shop.moves("staging")] == [shop.release(1)]
+
+
+def test_promote__a_digest_that_the_registry_lacks_is_an_error(shop: Shop) -> None:
+    shop.promote(1, "staging")
+    digest = "sha256:" + "0" * 64
+    version = shop.registry.version("2")
+    missing = ImageReference(f"{REGISTRY}/{REPOSITORY}@{digest}", digest)
+    create_release(shop.config, version, missing, shop.registry, shop.context)
+    with pytest.raises(DeployError, match="the image cannot be pulled"):
+        shop.promote(2, "staging")
+    assert shop.serves("staging") == "1"
+
+
+def test_rollback__to_an_image_that_is_gone_is_an_error_and_what_runs_runs_on(
+    shop: Shop, engine: DockerClient
+) -> None:
+    gone = build(shop, 1, "gone").release.image
+    assert gone is not None
+    for number in (1, 2):
+        assert not shop.promote(number, "staging").blocked
+    container(engine, shop, "staging-previous").remove(force=True)
+    engine.images.remove(gone.reference, force=True)
+    with pytest.raises(DeployError, match="is not on this engine"):
+        shop.mover("staging").rollback(None, None, "errors since 03:00")
+    assert shop.serves("staging") == "2"
+    assert [event.kind for event in shop.moves("staging")] == ["promotion"] * 2
