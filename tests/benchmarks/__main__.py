@@ -8,13 +8,14 @@ from __future__ import annotations
 import argparse
 import sys
 
-from benchmarks import data_speed, gate_speed, inference, start, table
+from benchmarks import data_speed, gate_speed, inference, promotion, start, table
 
 BENCHMARKS = {
     "start": start.lines,
     "gate-speed": gate_speed.lines,
     "data-speed": data_speed.lines,
     "inference": inference.lines,
+    "promotion": promotion.lines,
 }
 
 
