@@ -232,6 +232,8 @@ class Mover:
         if not _run(report, "preflight", preflight, Refused):
             return report
         deployer = deployer_for(self.config, self.environment, self.registry, self.context.environ)
+        # What is needed to put things back is fetched now: the registry may not answer then.
+        previous = None if before is None else self.ledger.release(before)
         with TemporaryDirectory() as folder:
             examples = self._examples(release, Path(folder))
 
@@ -274,9 +276,9 @@ class Mover:
         except TidegateError as error:
             # It could not be decided whether the release is any good, or not be written down that
             # it runs: an error, not a verdict.
-            raise self._undone(report, deployer, move, before, champion, error) from None
+            raise self._undone(report, deployer, move, previous, champion, error) from None
         if not good:
-            self._put_back(report, deployer, before)
+            self._put_back(report, deployer, previous)
         return report
 
     def _undone(
@@ -284,7 +286,7 @@ class Mover:
         report: MoveReport,
         deployer: Deployer,
         move: _Move,
-        before: str | None,
+        previous: Release | None,
         champion: ModelVersion | None,
         error: TidegateError,
     ) -> DeployError:
@@ -294,7 +296,7 @@ class Mover:
             what = f"{error.what}; {self.environment} went back and serves, the ledger lacks it"
             remedy = f"{error.remedy}; then run this again, which writes it down"
             return DeployError(what, where=error.where, remedy=remedy)
-        self._put_back(report, deployer, before)
+        self._put_back(report, deployer, previous)
         what = f"{error.what}; put back: {report.steps[-1].detail}"
         if verified and self.config.is_last(self.environment):
             alias = self.registry.champion_alias
@@ -401,14 +403,12 @@ class Mover:
         version = self.registry.version(release.model_version)
         return read_examples(self.registry.download(version, EXAMPLES_ARTIFACT, folder))
 
-    def _put_back(self, report: MoveReport, deployer: Deployer, before: str | None) -> None:
-        previous = None if before is None else self.ledger.release(before)
-
+    def _put_back(self, report: MoveReport, deployer: Deployer, previous: Release | None) -> None:
         def put_back() -> str:
-            if deployer.running() == before and before is not None:
-                return f"{before} never stopped"
+            if previous is not None and deployer.running() == previous.id:
+                return f"{previous.id} never stopped"
             deployer.restore(previous)
-            return f"{before or 'nothing'} runs again"
+            return f"{previous.id if previous else 'nothing'} runs again"
 
         _run(report, "put back", put_back, TidegateError)
 
