@@ -10,11 +10,15 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from threading import Thread
+from typing import IO, Any
 
+from tidegate import processes
 from tidegate.config import Config
 from tidegate.errors import DataError, TidegateError
 from tidegate.verdict import Verdict
+
+LAST_WORDS_SECONDS = 1.0
 
 
 class PipelineError(TidegateError):
@@ -39,9 +43,16 @@ class CommandReport:
         }
 
 
-def run(command: Sequence[str], folder: Path, environ: Mapping[str, str]) -> float:
+def run(
+    command: Sequence[str],
+    folder: Path,
+    environ: Mapping[str, str],
+    seconds: float | None = None,
+) -> float:
     """Run a command in the service's folder, its output passed on as it comes; seconds it took.
 
+    seconds: after them it is ended, with all that it started. What a command that ended well
+    leaves running is let be.
     Raises PipelineError with the last lines of the output.
     """
     shown = shlex.join(command)
@@ -57,6 +68,7 @@ def run(command: Sequence[str], folder: Path, environ: Mapping[str, str]) -> flo
             stderr=subprocess.STDOUT,
             text=True,
             errors="replace",
+            start_new_session=seconds is not None,
         )
     except OSError as error:
         raise PipelineError(
@@ -64,20 +76,39 @@ def run(command: Sequence[str], folder: Path, environ: Mapping[str, str]) -> flo
             where=str(folder),
             remedy=f"install {command[0]!r}, or name another command",
         ) from None
+    assert process.stdout is not None  # noqa: S101 - it is a pipe
     tail: deque[str] = deque(maxlen=12)
-    with process:
-        assert process.stdout is not None  # noqa: S101 - it is a pipe
-        for line in process.stdout:
-            sys.stderr.write(line)
-            tail.append(line.rstrip())
-    if process.returncode != 0:
+    # Read beside the wait: a silent command must end in time, too.
+    reader = Thread(target=_pass_on, args=(process.stdout, tail), daemon=True)
+    reader.start()
+    in_time = True
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        in_time = False
+        processes.end(process)
+    except BaseException:
+        if seconds is not None:  # Ctrl-C does not reach a session of its own
+            processes.end(process)
+        raise
+    # With a limit, not to the last byte: a server left behind may hold the pipe open.
+    reader.join(None if seconds is None else LAST_WORDS_SECONDS)
+    if not in_time or process.returncode != 0:
+        how = f"ended with exit code {process.returncode}"
         raise PipelineError(
-            f"`{shown}` ended with exit code {process.returncode}; its last lines:\n"
+            f"`{shown}` {how if in_time else f'was ended after {seconds:g} s'}; its last lines:\n"
             + "\n".join(tail),
             where=str(folder),
             remedy="run the same command in the service's folder and mend what it says",
         )
     return time.monotonic() - started
+
+
+def _pass_on(stream: IO[str], tail: deque[str]) -> None:
+    with stream:
+        for line in stream:
+            sys.stderr.write(line)
+            tail.append(line.rstrip())
 
 
 def pull_data(

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tidegate import config as configs
+from tidegate import processes
 from tidegate.config import Config
 from tidegate.errors import DataError
 from tidegate.pipeline import PipelineError, pull_data, reproduce, run
@@ -32,6 +33,29 @@ def test_run__failure_shows_the_last_lines_and_the_exit_code(
         run([PYTHON, "-c", code], tmp_path, os.environ)
     assert "line 5\n" not in str(caught.value)
     assert "line 0" in capfd.readouterr().err
+
+
+def test_run__after_its_time_it_is_asked_to_end_and_may_say_why(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    code = (
+        "import signal, sys, time\n"
+        "signal.signal(signal.SIGTERM, lambda *_: sys.exit('the lock is given back'))\n"
+        "print('locked', flush=True)\n"
+        "time.sleep(600)"
+    )
+    with pytest.raises(PipelineError, match=r"was ended after 1 s(?s:.*)the lock is given back"):
+        run([PYTHON, "-c", code], tmp_path, os.environ, 1.0)
+    assert "locked" in capfd.readouterr().err
+
+
+def test_run__one_that_does_not_end_when_asked_is_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(processes, "GRACE_SECONDS", 0.2)
+    code = "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\ntime.sleep(600)"
+    with pytest.raises(PipelineError, match="was ended after 1 s"):
+        run([PYTHON, "-c", code], tmp_path, os.environ, 1.0)
 
 
 def test_run__command_that_is_not_there(tmp_path: Path) -> None:
