@@ -66,6 +66,66 @@ environments:
     deploy: {{kind: docker, port: {production}}}
 """
 
+# CONFIG for a cluster: staging is reached by a forwarded port, production at an address.
+KUBERNETES_CONFIG = """\
+service: shop
+evaluation: {{predictions: reports/predictions.csv, key: id, label: bought, score: score}}
+serving: {{startup-seconds: 10}}
+image: {{repository: ghcr.io/acme/shop, push: true}}
+environments:
+  staging:
+    deploy: {{kind: kubernetes, overlay: deploy/staging, namespace: staging, timeout-seconds: 30}}
+  production:
+    after: staging
+    deploy:
+      kind: kubernetes
+      overlay: deploy/production
+      namespace: production
+      url: "http://127.0.0.1:{production}"
+      timeout-seconds: 30
+"""
+
+# What a service keeps in its repository: files of kustomize, the image with whatever tag.
+OVERLAYS = {
+    "base/kustomization.yaml": """\
+resources: [deployment.yaml, service.yaml]
+configMapGenerator:
+- name: settings
+  literals: [LOG_LEVEL=info]
+""",
+    "base/deployment.yaml": """\
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: shop}
+spec:
+  selector: {matchLabels: {app: shop}}
+  template:
+    metadata: {labels: {app: shop}}
+    spec:
+      containers:
+      - name: proxy
+        image: docker.io/library/nginx:1.29
+      - name: shop
+        image: ghcr.io/acme/shop:latest
+        ports: [{containerPort: 8080}]
+        env: [{name: WORKERS, value: "2"}]
+        envFrom: [{configMapRef: {name: settings}}]
+        readinessProbe: {httpGet: {path: /health, port: 8080}}
+""",
+    "base/service.yaml": """\
+apiVersion: v1
+kind: Service
+metadata: {name: shop}
+spec: {selector: {app: shop}, ports: [{port: 80, targetPort: 8080}]}
+""",
+    "staging/kustomization.yaml": "resources: [../base]\nnamespace: staging\n",
+    "production/kustomization.yaml": """\
+resources: [../base]
+namespace: production
+replicas: [{name: shop, count: 3}]
+""",
+}
+
 DOCKERFILE = """\
 FROM tidegate.local/python:3
 ARG FAULT=
@@ -305,6 +365,17 @@ def docker_config(service: str, repository: str, *, push: bool = False) -> str:
         staging=free_port(),
         production=free_port(),
     )
+
+
+def kubernetes_config() -> str:
+    return KUBERNETES_CONFIG.format(production=free_port())
+
+
+def write_overlays(folder: Path) -> None:
+    for name, text in OVERLAYS.items():
+        file = folder / "deploy" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
 
 
 def free_port() -> int:

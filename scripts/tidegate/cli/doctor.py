@@ -1,4 +1,4 @@
-"""Say what is missing before it bites: config, schemas, data, table, registry, engine.
+"""Say what is missing before it bites: config, schemas, data, table, registry, engine, overlays.
 
 Exit code 1 when something needed is missing; what is merely not there yet is a note.
 
@@ -67,6 +67,7 @@ def run(arguments: argparse.Namespace, config: Config, context: Context) -> Doct
         checks += _evaluation(config, context)
         checks += _registry(config, context)
         checks += _engine(config)
+        checks += _overlays(config, context)
         checks += _workflows(config)
     return DoctorReport(config.service, tuple(checks))
 
@@ -181,6 +182,15 @@ def _engine(config: Config) -> Iterator[Check]:
     from tidegate.release.image import engine_version
 
     yield _looked_at("Docker engine", lambda: f"version {engine_version()}")
+
+
+def _overlays(config: Config, context: Context) -> Iterator[Check]:
+    for name, environment in config.environments.items():
+        if environment.deploy.kind == "kubernetes":
+            from tidegate.release.deployers.kubernetes import KubernetesDeployer
+
+            deployer = KubernetesDeployer(config, name, context.environ)
+            yield _looked_at(f"overlay of {name}", deployer.examine)
 
 
 def _workflows(config: Config) -> Iterator[Check]:

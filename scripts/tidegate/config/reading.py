@@ -113,6 +113,12 @@ def _check_relations(config: Config, tree: yaml.Node) -> None:
         for name in config.gate.budgets:
             _known_name(config, tree, ("gate", "budgets", name), name, BUDGETS, "budget")
     for name, environment in config.environments.items():
+        if environment.deploy.kind == "kubernetes" and not (config.image and config.image.push):
+            raise ConfigError(
+                "a cluster is given images by digest, and the config pushes none",
+                where=_where(config.path, tree, ("environments", name, "deploy")),
+                remedy="set image.repository and image.push: true",
+            )
         seen = [name]
         after = environment.after
         while after is not None:

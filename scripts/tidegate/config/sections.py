@@ -549,9 +549,36 @@ class Deploy(_Section):
     kind: Literal["docker", "command", "kubernetes"]
     port: int | None = Field(None, ge=1, le=65535, description="docker: port on the host.")
     run: str | None = Field(None, description="command: given the release in TIDEGATE_* variables.")
-    url: str | None = Field(None, description="command: where the deployed service answers.")
-    context: str | None = Field(None, description="kubernetes: the kubectl context.")
-    overlay: str | None = Field(None, description="kubernetes: the kustomize overlay.")
+    url: str | None = Field(
+        None,
+        description="command, kubernetes: where the deployed service answers. Without one, "
+        "kubernetes forwards a port to one of its pods.",
+    )
+    overlay: str | None = Field(
+        None, description="kubernetes: folder of the kustomize overlay. Never written to."
+    )
+    deployment: str | None = Field(
+        None,
+        description="kubernetes: the Deployment's name, as the overlay renders it. Default: the "
+        "service's name.",
+    )
+    context: str | None = Field(
+        None, description="kubernetes: the kubectl context. Default: the current one."
+    )
+    namespace: str | None = Field(
+        None, description="kubernetes: where the Deployment lives. Default: the context's."
+    )
+    side_pod: bool = Field(
+        True,
+        description="kubernetes: whether the release is verified in a pod of its own before the "
+        "rollout. It needs room for one pod more.",
+    )
+    timeout_seconds: float = Field(
+        900,
+        gt=0,
+        allow_inf_nan=False,
+        description="command, kubernetes: how long one deployment may take; it is ended then.",
+    )
 
     @model_validator(mode="after")
     def _complete(self) -> Self:

@@ -241,8 +241,9 @@ class Mover:
             self._verify(url, release, examples)
 
         def verified() -> str:
-            verify(deployer.url)
-            return f"{deployer.url} answers as {release.id}, {len(examples)} predictions equal"
+            with deployer.reached() as url:
+                verify(url)
+            return f"{url} answers as {release.id}, {len(examples)} predictions equal"
 
         def record() -> str:
             if lease.is_lost():

@@ -143,6 +143,16 @@ def test_load__three_lines_are_enough_for_data_checks(
         ),
         (WHOLE.replace("port: 8080", "port: 123456"), "123456", "65535"),
         (
+            WHOLE.replace("{kind: docker, port: 8080}", "{kind: kubernetes}"),
+            "kind: kubernetes}",
+            "needs overlay",
+        ),
+        (
+            WHOLE.replace("{kind: docker, port: 8080}", "{kind: kubernetes, overlay: deploy}"),
+            "overlay: deploy",
+            "given images by digest",
+        ),
+        (
             WHOLE.replace("score: probability", "score: a\n  prediction: b"),
             "evaluation:",
             "exactly one of",

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 from tidegate.config import Config
-from tidegate.errors import ConfigError
 from tidegate.registry import Registry
 from tidegate.release.release import Release
 
@@ -17,9 +17,8 @@ Verify = Callable[[str], None]
 class Deployer(Protocol):
     """Puts releases on one environment. Every method may be called again after a crash."""
 
-    @property
-    def url(self) -> str:
-        """Where the environment's service answers."""
+    def reached(self) -> AbstractContextManager[str]:
+        """The address at which the environment's service answers, for as long as it is open."""
         ...
 
     def running(self) -> str | None:
@@ -48,8 +47,6 @@ def deployer_for(
         from tidegate.release.deployers.command import CommandDeployer
 
         return CommandDeployer(config, environment, registry, environ)
-    raise ConfigError(
-        f"the deployer {kind!r} is not there yet",
-        where=f"{config.path}: environments.{environment}.deploy",
-        remedy="use kind: command with `kubectl apply` in its run, or kind: docker",
-    )
+    from tidegate.release.deployers.kubernetes import KubernetesDeployer
+
+    return KubernetesDeployer(config, environment, environ)

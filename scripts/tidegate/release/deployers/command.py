@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 
 from tidegate.config import Config
 from tidegate.errors import DeployError
@@ -24,11 +25,15 @@ class CommandDeployer:
         assert deploy.run is not None  # noqa: S101 - the config has seen to both
         assert deploy.url is not None  # noqa: S101
         self.url = deploy.url
+        self._seconds = deploy.timeout_seconds
         self._command = shlex.split(deploy.run)
         self._config = config
         self._environment = environment
         self._registry = registry
         self._environ = {**environ, "MLFLOW_TRACKING_URI": registry.tracking_uri}
+
+    def reached(self) -> AbstractContextManager[str]:
+        return nullcontext(self.url)
 
     def running(self) -> str | None:
         with connect(self.url, self._config.serving) as service:
@@ -51,7 +56,8 @@ class CommandDeployer:
             "TIDEGATE_URL": self.url,
         }
         try:
-            seconds = run(self._command, self._config.root, {**self._environ, **variables})
+            environ = {**self._environ, **variables}
+            seconds = run(self._command, self._config.root, environ, self._seconds)
         except PipelineError as error:
             raise DeployError(error.what, where=error.where, remedy=error.remedy) from None
         return f"`{shlex.join(self._command)}` ended well after {seconds:.1f} s"

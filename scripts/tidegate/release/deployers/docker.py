@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import AbstractContextManager, nullcontext
 
 from tidegate.config import Config
 from tidegate.errors import DeployError
@@ -26,6 +27,9 @@ class DockerDeployer:
         self._previous = f"{self._name}-previous"
         self._client = images.connect()
         self.url = f"http://127.0.0.1:{port}"
+
+    def reached(self) -> AbstractContextManager[str]:
+        return nullcontext(self.url)
 
     def running(self) -> str | None:
         # A switch that was cut off may have renamed the old one, and not yet stopped it.
