@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import socket
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 
+from servers import mlflow_server
 from tidegate.errors import RegistryError
 from tidegate.registry import MODEL_ARTIFACT, PREDICTIONS_ARTIFACT, Registry
 from tidegate.release.ledger import Event, Ledger
@@ -19,40 +15,13 @@ from tidegate.release.ledger import Event, Ledger
 pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # of MLflow's own dependencies
 ]
-STARTUP_SECONDS = 90
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("mlflow")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [
-        *(sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port)),
-        *("--backend-store-uri", f"sqlite:///{folder}/mlflow.db", "--workers", "1"),
-        *("--artifacts-destination", str(folder / "artifacts")),
-    ]
-    url = f"http://127.0.0.1:{port}"
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
-    try:
-        started = time.monotonic()
-        while not _answers(url):
-            assert process.poll() is None, (folder / "log").read_text()
-            assert time.monotonic() - started < STARTUP_SECONDS, (folder / "log").read_text()
-            time.sleep(0.2)
+    with mlflow_server(folder, f"sqlite:///{folder}/mlflow.db") as url:
         yield url
-    finally:
-        process.terminate()
-        process.wait(timeout=30)
-
-
-def _answers(url: str) -> bool:
-    try:
-        return httpx.get(url + "/health").status_code == httpx.codes.OK
-    except httpx.HTTPError:
-        return False
 
 
 @pytest.fixture(params=["sqlite", "server"])
