@@ -114,7 +114,7 @@ def farewell(docker: bool) -> str:
         f"  {HOME}/flight-delay            the service, a git repository with its history",
         f"  {HOME}/flight-delay/tidegate.yaml   its bar: move it and see what changes",
         f"  {HOME}/comments                the comments, as Markdown",
-        f"  {HOME}/board.html              what ran where, the ledger, the metrics: open it in a browser",
+        f"  {HOME}/board.html              the board: open it in a browser",
         f"  {HOME}/mlflow/mlflow.db        registry and ledger",
         "Try next:",
         f"  cd {HOME}/flight-delay && export PATH={tools}:$PATH",

@@ -49,7 +49,11 @@ def shop(tmp_path: Path) -> Iterator[Shop]:
 def run(shop: Shop, home: Path, *, pages: bool, uri: str = "") -> Run:
     workflow = shop.folder / ".github/workflows/board.yml"
     workflow.write_text(WORKFLOW % str(pages).lower())
-    subprocess.run(["git", "init", "--quiet", "-b", "main"], cwd=shop.folder, check=True)
+    for command in (
+        ["init", "--quiet", "--initial-branch", "main"],
+        ["remote", "add", "origin", f"https://github.com/{REPOSITORY}.git"],
+    ):
+        subprocess.run(["git", *command], cwd=shop.folder, check=True)
     uri = uri or f"sqlite:///{shop.folder}/mlflow.db"
     with LocalGitHub() as github:
         github.add_environment(REPOSITORY, "production-approval", reviewers=["lee"])

@@ -6,14 +6,13 @@ import json
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from browser import CHROMIUM, Browser
 from local_github.act import ROOT
 from local_github.api import LocalGitHub
-from shop import Shop, roc_auc
+from shop import Shop, command_config, copy_database, roc_auc
 from tidegate.cli import main
 from tidegate.gate import record as records
 from tidegate.registry import GATE_REPORT_ARTIFACT
@@ -27,30 +26,31 @@ PICTURES = ROOT / "build/board"
 FIGURES = {4: (0.712, 0.7), 5: (0.734, 0.712), 6: (0.729, 0.734)}
 
 
-def register(shop: Shop, number: int, *results: dict[str, Any]) -> None:
-    """Version `number`, with these results in its gate record."""
+def register(shop: Shop, number: int, candidate: float, baseline: float) -> None:
+    """Version `number`, with a metric that is held to a baseline and one to a bound alone."""
     path = shop.candidate(number, baseline=str(number - 1))
+    bound_alone = {"min": None, "max": 0.12, "max_regression": None}
+    results = [
+        roc_auc(candidate, baseline),
+        roc_auc(0.5, slice={"city": "Oslo"}),
+        roc_auc(0.09 - candidate / 20, metric="expected-calibration-error", **bound_alone),
+    ]
     report = json.loads(path.read_text())
-    report |= {"results": list(results), "budgets": []}
-    record = {k: v for k, v in report["record"].items() if k != "digest"}
-    record["results_digest"] = records.figures_digest(report["results"])
-    path.write_text(json.dumps({**report, "record": records.seal(record)}))
+    record = {name: value for name, value in report["record"].items() if name != "digest"}
+    record["results_digest"] = records.figures_digest(results)
+    sealed = {"results": results, "budgets": [], "record": records.seal(record)}
+    path.write_text(json.dumps({**report, **sealed}))
     shop.register()
 
 
-def calibration(candidate: float) -> dict[str, Any]:
-    """A result that is held to a bound alone, so that its interval is the value's."""
-    bounds = {"min": None, "max": 0.12, "max_regression": None}
-    return roc_auc(candidate, metric="expected-calibration-error", **bounds)
-
-
-@pytest.fixture
-def history(shop: Shop) -> Shop:
+@pytest.fixture(scope="module")
+def lived(stocked: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     """Six releases; two went to production, one came back. Staging is one ahead."""
+    folder = tmp_path_factory.mktemp("lived")
+    copy_database(stocked, folder)
+    shop = Shop.make(folder, command_config())
     for number, (candidate, baseline) in FIGURES.items():
-        one_slice = roc_auc(0.5, slice={"city": "Oslo"})
-        shown = calibration(round(0.09 - candidate / 20, 4))
-        register(shop, number, roc_auc(candidate, baseline), one_slice, shown)
+        register(shop, number, candidate, baseline)
         shop.clock.at += timedelta(hours=7)
     shop.ship(1)
     shop.clock.at += timedelta(days=2)
@@ -59,6 +59,16 @@ def history(shop: Shop) -> Shop:
     shop.mover("production").rollback(None, "grace", "half of the answers are late since 03:00")
     shop.promote(2, "staging")
     shop.clock.at += timedelta(hours=1)
+    yield shop
+    shop.close()
+
+
+@pytest.fixture
+def history(lived: Shop, tmp_path: Path) -> Shop:
+    """What it lived through, in a registry and a config of its own; its services run on."""
+    copy_database(lived.folder, tmp_path)
+    shop = Shop.make(tmp_path, (lived.folder / "tidegate.yaml").read_text())
+    shop.clock.at = lived.clock.at
     return shop
 
 
@@ -110,23 +120,26 @@ def test_board__engine_out_of_reach__is_said_and_is_no_drift(history: Shop) -> N
 
 
 def test_board__edited_or_missing_gate_records__leave_named_gaps(history: Shop) -> None:
+    for number in (7, 8, 9):
+        register(history, number, 0.734, 0.729)
+
     def artifact(number: int) -> Path:
         run = history.registry.version(str(number)).run_id
         root = history.registry.client.get_run(run).info.artifact_uri.removeprefix("file://")
         return Path(root, GATE_REPORT_ARTIFACT)
 
-    edited = artifact(5)
+    artifact(7).write_text("{")
+    edited = artifact(8)
     edited.write_text(edited.read_text().replace("0.734", "0.934"))
-    artifact(6).unlink()
-    artifact(4).write_text("{")
+    artifact(9).unlink()
     trend = board(history.config, history.context).trend
     assert trend.unreadable == {
-        history.release(4): "its gate record cannot be read",
-        history.release(5): "its gate record is not the one that it was made with",
-        history.release(6): "it was registered without a gate record",
+        history.release(7): "its gate record cannot be read",
+        history.release(8): "its gate record is not the one that it was made with",
+        history.release(9): "it was registered without a gate record",
     }
-    (auc,) = trend.metrics
-    assert [point["release"] for point in auc["points"]] == [history.release(n) for n in (1, 2, 3)]
+    points = trend.metrics[0]["points"]
+    assert [point["release"] for point in points] == [history.release(n) for n in range(1, 7)]
 
 
 def test_board__more_releases_than_it_reads__takes_the_newest(
