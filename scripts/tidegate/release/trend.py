@@ -63,7 +63,9 @@ def trend(registry: Registry, releases: Sequence[Release]) -> Trend:
 
 def _points(registry: Registry, release: Release, folder: Path) -> dict[str, Point] | str:
     """A release's overall results by metric; why there are none, where they cannot be trusted."""
-    version = registry.version(release.model_version)
+    version = registry.find(release.model_version)
+    if version is None:
+        return "its version is no longer in the registry"
     if not registry.holds(version, GATE_REPORT_ARTIFACT):
         return "it was registered without a gate record"
     folder.mkdir()

@@ -120,7 +120,7 @@ def test_board__engine_out_of_reach__is_said_and_is_no_drift(history: Shop) -> N
 
 
 def test_board__edited_or_missing_gate_records__leave_named_gaps(history: Shop) -> None:
-    for number in (7, 8, 9):
+    for number in (7, 8, 9, 10):
         register(history, number, 0.734, 0.729)
 
     def artifact(number: int) -> Path:
@@ -132,11 +132,14 @@ def test_board__edited_or_missing_gate_records__leave_named_gaps(history: Shop) 
     edited = artifact(8)
     edited.write_text(edited.read_text().replace("0.734", "0.934"))
     artifact(9).unlink()
+    history.registry.delete_alias("challenger")
+    history.registry.client.delete_model_version("shop", "10")
     trend = board(history.config, history.context).trend
     assert trend.unreadable == {
         history.release(7): "its gate record cannot be read",
         history.release(8): "its gate record is not the one that it was made with",
         history.release(9): "it was registered without a gate record",
+        history.release(10): "its version is no longer in the registry",
     }
     points = trend.metrics[0]["points"]
     assert [point["release"] for point in points] == [history.release(n) for n in range(1, 7)]
