@@ -399,6 +399,7 @@ def environment(**fields: Any) -> dict[str, Any]:
         "details": release(),
         "hold": None,
         "held_since": None,
+        "moving": None,
         "drift": [],
         "looked_at": True,
         "unseen": None,
@@ -492,7 +493,9 @@ def full_board_report(text: str = "a name", **fields: Any) -> dict[str, Any]:
             "verdict": "fail",
             "service": text,
             "environments": [
-                environment(**known, drift=[text] * 2, hold=text, held_since=said["at"]),
+                environment(
+                    **known, drift=[text] * 2, hold=text, held_since=said["at"], moving=text
+                ),
                 environment(**known, looked_at=False, unseen=text),
                 environment(name=text, release=None, since=None, event=None, details=None),
             ],

@@ -9,9 +9,7 @@ from typing import Any
 from tidegate.config import Config
 from tidegate.context import Context
 from tidegate.errors import GitHubError
-from tidegate.registry import Registry
-from tidegate.release.ledger import Ledger
-from tidegate.release.status import state_now
+from tidegate.release.status import Known
 from tidegate.release.trend import Trend, trend
 from tidegate.verdict import Verdict
 
@@ -54,19 +52,14 @@ class BoardReport:
 
 def board(config: Config, context: Context) -> BoardReport:
     """The board as of now. Raises RegistryError without its registry; the rest may be missing."""
-    registry = Registry.open(config, context)
-    events, releases = Ledger(registry).read()
-    environments = [
-        _without_unseen(state_now(config, context, registry, events, releases, name))
-        for name in config.environments
-    ]
+    known = Known.read(config, context)
     return BoardReport(
         config.service,
         context.timestamp(),
-        tuple(environments),
-        tuple(event.to_dict() for event in events),
-        len(releases),
-        trend(registry, releases),
+        tuple(_without_unseen(known.now(name)) for name in config.environments),
+        tuple(event.to_dict() for event in known.events),
+        len(known.releases),
+        trend(known.registry, known.releases),
         _approvals(config, context),
     )
 

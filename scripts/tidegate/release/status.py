@@ -48,12 +48,11 @@ class StatusReport:
 def status(config: Config, context: Context, only: str | None = None) -> StatusReport:
     """The state of every environment, or of the one that `only` names."""
     names = _names(config, only)
-    registry = Registry.open(config, context)
-    events, releases = Ledger(registry).read()
+    known = Known.read(config, context)
     return StatusReport(
         config.service,
-        tuple(state_now(config, context, registry, events, releases, name) for name in names),
-        tuple(event.to_dict() for event in events),
+        tuple(known.now(name) for name in names),
+        tuple(event.to_dict() for event in known.events),
     )
 
 
@@ -63,69 +62,92 @@ def status_at(
     """What ran at a time, by the ledger alone. asked: ISO 8601, in UTC where it names no zone."""
     names = _names(config, only)
     at, notes = _moment(asked, context.now())
-    events, releases = Ledger(Registry.open(config, context)).read()
+    known = Known.read(config, context)
     return StatusReport(
         config.service,
-        tuple({**_state(events, releases, name, at), **_NOT_LOOKED_AT} for name in names),
-        tuple(event.to_dict() for event in events),
+        tuple(known.then(name, at) for name in names),
+        tuple(event.to_dict() for event in known.events),
         at.isoformat(),
         (*notes, "This is the ledger's word: what runs now was not looked at, nor any drift."),
     )
 
 
-def state_now(
-    config: Config,
-    context: Context,
-    registry: Registry,
-    events: Sequence[Event],
-    releases: Sequence[Release],
-    name: str,
-) -> dict[str, Any]:
-    """An environment by the ledger, beside what the registry and the deployer say."""
-    state = _state(events, releases, name)
-    drift: list[str] = []
-    if config.is_last(name):
-        versions = {release.id: release.model_version for release in releases}
-        drift += _champion_drift(registry, versions.get(state["release"] or ""))
-    try:
-        drift += _running_drift(config, context, registry, name, state["release"])
-    except (ConfigError, RegistryError):
-        raise
-    except TidegateError as error:
-        unseen = f"what runs cannot be seen: {error.what}"
-        # Nobody knows, so it must not read as if nothing drifted.
-        return {**state, "drift": [*drift, unseen], "looked_at": False, "unseen": unseen}
-    return {**state, "drift": drift, "looked_at": True, "unseen": None}
+@dataclass(frozen=True)
+class Known:
+    """What the ledger says of environments, and where to look for what they run."""
 
+    config: Config
+    context: Context
+    registry: Registry
+    ledger: Ledger
+    events: Sequence[Event]
+    releases: Sequence[Release]
 
-_NOT_LOOKED_AT: Mapping[str, Any] = {"drift": [], "looked_at": False, "unseen": None}
+    @classmethod
+    def read(cls, config: Config, context: Context) -> Known:
+        registry = Registry.open(config, context)
+        ledger = Ledger(registry)
+        return cls(config, context, registry, ledger, *ledger.read())
+
+    def now(self, name: str) -> dict[str, Any]:
+        """An environment by the ledger, beside what the registry and the deployer say."""
+        state = self._by_ledger(name, self.events)
+        drift: list[str] = []
+        if self.config.is_last(name):
+            versions = {release.id: release.model_version for release in self.releases}
+            drift += _champion_drift(self.registry, versions.get(state["release"] or ""))
+        unseen = None
+        try:
+            drift += self._running_drift(name, state["release"])
+        except (ConfigError, RegistryError):
+            raise
+        except TidegateError as error:
+            # Nobody knows, so it must not read as if nothing drifted.
+            unseen = f"what runs cannot be seen: {error.what}"
+            drift.append(unseen)
+        return {
+            **state,
+            "moving": self.ledger.moving(name),
+            "drift": drift,
+            "looked_at": unseen is None,
+            "unseen": unseen,
+        }
+
+    def then(self, name: str, at: datetime) -> dict[str, Any]:
+        """An environment as it was, by the ledger."""
+        before = [event for event in self.events if datetime.fromisoformat(event.at) <= at]
+        looked_at = {"moving": None, "drift": [], "looked_at": False, "unseen": None}
+        return {**self._by_ledger(name, before, at), **looked_at}
+
+    def _by_ledger(
+        self, name: str, events: Sequence[Event], at: datetime | None = None
+    ) -> dict[str, Any]:
+        there = stay(self.events, name, at)
+        held = holds(events, name)
+        release = None if there is None else there.event.release
+        details = next((found for found in self.releases if found.id == release), None)
+        return {
+            "name": name,
+            "release": release,
+            "since": None if there is None else there.since,
+            "until": None if there is None else there.until,
+            "event": None if there is None else there.event.to_dict(),
+            "details": None if details is None else details.to_dict(),
+            "hold": None if held is None else held.in_words,
+            "held_since": None if held is None else held.at,
+        }
+
+    def _running_drift(self, name: str, release: str | None) -> Iterator[str]:
+        deployer = deployer_for(self.config, name, self.registry, self.context.environ)
+        running = deployer.running()
+        if running != release:
+            yield f"{running or 'nothing'} runs, the ledger says {release or 'nothing'}"
 
 
 def _names(config: Config, only: str | None) -> list[str]:
     if only is not None:
         config.need_environment(only)
     return [only] if only else [*config.environments]
-
-
-def _state(
-    events: Sequence[Event], releases: Sequence[Release], name: str, at: datetime | None = None
-) -> dict[str, Any]:
-    """An environment by the ledger."""
-    there = stay(events, name, at)
-    held = holds([e for e in events if at is None or datetime.fromisoformat(e.at) <= at], name)
-    known = {release.id: release for release in releases}
-    release = None if there is None else there.event.release
-    details = known.get(release or "")
-    return {
-        "name": name,
-        "release": release,
-        "since": None if there is None else there.since,
-        "until": None if there is None else there.until,
-        "event": None if there is None else there.event.to_dict(),
-        "details": None if details is None else details.to_dict(),
-        "hold": None if held is None else held.in_words,
-        "held_since": None if held is None else held.at,
-    }
 
 
 def _moment(asked: str, now: datetime) -> tuple[datetime, list[str]]:
@@ -156,11 +178,3 @@ def _champion_drift(registry: Registry, expected: str | None) -> Iterator[str]:
         yield (
             f"the champion is {version_in_words(now)}, the ledger says {version_in_words(expected)}"
         )
-
-
-def _running_drift(
-    config: Config, context: Context, registry: Registry, environment: str, release: str | None
-) -> Iterator[str]:
-    running = deployer_for(config, environment, registry, context.environ).running()
-    if running != release:
-        yield f"{running or 'nothing'} runs, the ledger says {release or 'nothing'}"
