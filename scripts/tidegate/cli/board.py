@@ -20,7 +20,9 @@ from tidegate.release.board import BoardReport, board
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--output", metavar="FILE", help="where the page goes (default: board.html beside the JSON)"
+        "--output",
+        metavar="FILE",
+        help="where the page goes, from the current folder (default: board.html beside the JSON)",
     )
 
 

@@ -138,7 +138,7 @@ def _deliver(
             write_atomically(file, content)
     except OSError as error:
         print(f"tidegate {verb}: the report cannot be written: {error}\n"
-              "  remedy: give --report a folder that can be written", file=sys.stderr)  # fmt: skip
+              "  remedy: give --report, or --output, a place that can be written", file=sys.stderr)  # fmt: skip
         return 2
     if arguments.json:
         sys.stdout.write(texts.document)

@@ -116,8 +116,8 @@ class Known:
     def then(self, name: str, at: datetime) -> dict[str, Any]:
         """An environment as it was, by the ledger."""
         before = [event for event in self.events if datetime.fromisoformat(event.at) <= at]
-        looked_at = {"moving": None, "drift": [], "looked_at": False, "unseen": None}
-        return {**self._by_ledger(name, before, at), **looked_at}
+        unknown = {"moving": None, "drift": [], "looked_at": False, "unseen": None}
+        return {**self._by_ledger(name, before, at), **unknown}
 
     def _by_ledger(
         self, name: str, events: Sequence[Event], at: datetime | None = None

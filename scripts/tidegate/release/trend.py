@@ -89,12 +89,13 @@ def _points(registry: Registry, release: Release, folder: Path) -> dict[str, Poi
 def _point(release: Release, result: Mapping[str, Any]) -> Point:
     # Where a regression was judged, the record's interval is the harm's, not the value's.
     lower, upper = (result[end] if result["harm"] is None else None for end in ("lower", "upper"))
-    figures = {name: result[name] for name in ("candidate", "baseline", "min", "max")}
-    figures |= {"max_regression": result["max_regression"], "lower": lower, "upper": upper}
+    figures = {name: result[name] for name in ("baseline", "min", "max", "max_regression")}
+    figures |= {"lower": lower, "upper": upper}
     return {
         "release": release.id,
         "at": release.created_at,
         "verdict": str(result["verdict"]),
+        "candidate": _finite(result["candidate"]),
         **{name: None if value is None else _finite(value) for name, value in figures.items()},
     }
 
