@@ -137,8 +137,9 @@ def _deliver(
         for file, content in texts.files(verb, folder, page).items():
             write_atomically(file, content)
     except OSError as error:
-        print(f"tidegate {verb}: the report cannot be written: {error}\n"
-              "  remedy: give --report, or --output, a place that can be written", file=sys.stderr)  # fmt: skip
+        remedy = "give --report, or --output, a place that can be written"
+        print(f"tidegate {verb}: the report cannot be written: {error}", file=sys.stderr)
+        print(f"  remedy: {remedy}", file=sys.stderr)
         return 2
     if arguments.json:
         sys.stdout.write(texts.document)
