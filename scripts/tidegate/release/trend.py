@@ -87,10 +87,11 @@ def _points(registry: Registry, release: Release, folder: Path) -> dict[str, Poi
 
 
 def _point(release: Release, result: Mapping[str, Any]) -> Point:
-    # Where a regression was judged, the record's interval is the harm's, not the value's.
-    lower, upper = (result[end] if result["harm"] is None else None for end in ("lower", "upper"))
-    figures = {name: result[name] for name in ("baseline", "min", "max", "max_regression")}
-    figures |= {"lower": lower, "upper": upper}
+    names = ["baseline", "min", "max", "max_regression", "lower", "upper"]
+    figures = {name: result[name] for name in names}
+    if result["max_regression"] is not None and result["harm"] is not None:
+        # The record's interval is the harm's, not the value's.
+        figures |= {"lower": None, "upper": None}
     return {
         "release": release.id,
         "at": release.created_at,

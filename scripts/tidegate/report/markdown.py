@@ -233,9 +233,9 @@ def _wanting(counts: Mapping[str | None, int]) -> str:
     )
 
 
-def _moment(text: str | None, *, seconds: bool = False) -> str:
+def _moment(text: str | None, *, seconds: bool = False, zone: str = " UTC") -> str:
     """A time is plain digits, to be copied as they are."""
-    shown = times.moment(text, seconds=seconds)
+    shown = times.moment(text, seconds=seconds, zone=zone)
     return escape.markdown(shown) if shown == text else shown
 
 

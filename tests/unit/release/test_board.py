@@ -29,7 +29,8 @@ FIGURES = {4: (0.712, 0.7), 5: (0.734, 0.712), 6: (0.729, 0.734)}
 def register(shop: Shop, number: int, candidate: float, baseline: float) -> None:
     """Version `number`, with a metric that is held to a baseline and one to a bound alone."""
     path = shop.candidate(number, baseline=str(number - 1))
-    bound_alone = {"min": None, "max": 0.12, "max_regression": None}
+    # As the gate writes it: the harm is told, and not judged.
+    bound_alone = {"min": None, "max": 0.12, "max_regression": None, "harm": 0.003}
     results = [
         roc_auc(candidate, baseline),
         roc_auc(0.5, slice={"city": "Oslo"}),

@@ -389,7 +389,7 @@ def test_render_verb__status_at_a_time__is_the_whole_answer():
         "promotion by mona",
         "lee",
         "a better model",
-        "github.com/acme/flight-delay/actions/runs/9",
+        "open",
         "since 2026-11-24 15:00:00 UTC: hold by ada: launch",
         "No zone was given",
     ):
