@@ -116,7 +116,7 @@ class Known:
     def then(self, name: str, at: datetime) -> dict[str, Any]:
         """An environment as it was, by the ledger."""
         before = [event for event in self.events if datetime.fromisoformat(event.at) <= at]
-        unknown = {"moving": None, "drift": [], "looked_at": False, "unseen": None}
+        unknown: dict[str, Any] = {"moving": None, "drift": [], "looked_at": False, "unseen": None}
         return {**self._by_ledger(name, before, at), **unknown}
 
     def _by_ledger(
