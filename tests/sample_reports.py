@@ -354,6 +354,164 @@ def command_report(verb: str, **fields: Any) -> dict[str, Any]:
     }
 
 
+def event(**fields: Any) -> dict[str, Any]:
+    """A line of the ledger; by default a promotion to production."""
+    return {
+        "kind": "promotion",
+        "at": "2026-11-24T14:00:00.000+00:00",
+        "environment": "production",
+        "release": "v3-0a1b2c3",
+        "before": "v2-9f8e7d6",
+        "actor": "mona",
+        "approver": "lee",
+        "reason": "a better model",
+        "record_digest": "sha256:" + "be" * 32,
+        "run_url": "https://github.com/acme/flight-delay/actions/runs/9",
+        "seconds": 12.5,
+        **fields,
+    }
+
+
+def release(**fields: Any) -> dict[str, Any]:
+    return {
+        "id": "v3-0a1b2c3",
+        "service": "flight-delay",
+        "model": "flight-delay",
+        "model_version": "3",
+        "image": {"reference": "sha256:" + "12" * 32, "digest": None},
+        "commit": COMMIT,
+        "data_digest": "sha256:" + "4d" * 32,
+        "record_digest": "sha256:" + "be" * 32,
+        "author": "mona",
+        "created_at": "2026-11-24T13:00:00+00:00",
+        **fields,
+    }
+
+
+def environment(**fields: Any) -> dict[str, Any]:
+    """An environment in `status`; by default production, as it should be."""
+    return {
+        "name": "production",
+        "release": "v3-0a1b2c3",
+        "since": "2026-11-24T14:00:00.000+00:00",
+        "until": None,
+        "event": event(),
+        "details": release(),
+        "hold": None,
+        "held_since": None,
+        "moving": None,
+        "drift": [],
+        "looked_at": True,
+        "unseen": None,
+        **fields,
+    }
+
+
+def point(**fields: Any) -> dict[str, Any]:
+    """A release in the trend of a metric."""
+    return {
+        "release": "v3-0a1b2c3",
+        "at": "2026-11-24T13:00:00+00:00",
+        "candidate": 0.742,
+        "baseline": 0.7398,
+        "lower": None,
+        "upper": None,
+        "min": 0.68,
+        "max": None,
+        "max_regression": 0.005,
+        "verdict": "pass",
+        **fields,
+    }
+
+
+def waiting(**fields: Any) -> dict[str, Any]:
+    return {
+        "environment": "production-approval",
+        "title": "Promote v4 to production",
+        "workflow": "promote",
+        "actor": "mona",
+        "since": "2026-11-26T09:12:00Z",
+        "run_url": "https://github.com/acme/flight-delay/actions/runs/12",
+        "reviewers": ["lee", "release-managers"],
+        "wait_minutes": 0,
+        **fields,
+    }
+
+
+def board_report(**fields: Any) -> dict[str, Any]:
+    """board's report; by default of one release that runs on production, and one before it."""
+    ids = ["v2-9f8e7d6", "v3-0a1b2c3"]
+    log_loss = {"min": None, "max": 0.6, "max_regression": None, "baseline": None}
+    return {
+        "schema_version": 1,
+        "verb": "board",
+        "verdict": "pass",
+        "blocked": False,
+        "error": None,
+        "service": "flight-delay",
+        "made_at": "2026-11-26T10:00:00.000+00:00",
+        "environments": [environment()],
+        "ledger": [
+            event(kind="release", environment=None, before=None, approver=None, reason=None),
+            event(),
+        ],
+        "releases": 2,
+        "trend": {
+            "releases": ids,
+            "metrics": [
+                {"metric": "roc-auc", "points": [point(release=ids[0]), point()]},
+                {
+                    "metric": "log-loss",
+                    "points": [
+                        point(candidate=0.5, lower=0.48, upper=0.52, **log_loss),
+                        point(candidate=0.49, lower=0.47, upper=0.51, **log_loss),
+                    ],
+                },
+            ],
+            "unreadable": [],
+        },
+        "approvals": {"asked": True, "reason": None, "waiting": [waiting()], "runs_left_out": 0},
+        **fields,
+    }
+
+
+def full_board_report(text: str = "a name", **fields: Any) -> dict[str, Any]:
+    """A board with something in every part of it; every text in it is `text`."""
+    who = {"actor": text, "approver": text, "reason": text}
+    said = event(environment=text, release=text, before=text, **who)
+    details = release(
+        **dict.fromkeys(("id", "service", "model", "model_version", "commit", "author"), text),
+        image={"reference": text, "digest": text},
+    )
+    known = {"name": text, "release": text, "event": said, "details": details}
+    metrics = [{"metric": text, "points": [point(release=text), point(release=text)]}]
+    metrics += [{"metric": f"{text} 2", "points": [point(release=text, lower=0.7, upper=0.8)]}]
+    kinds = ("release", "promotion", "rollback", "hold", "unhold")
+    run = waiting(environment=text, title=text, workflow=text, actor=text, reviewers=[text] * 2)
+    return board_report(
+        **{
+            "verdict": "fail",
+            "service": text,
+            "environments": [
+                environment(
+                    **known, drift=[text] * 2, hold=text, held_since=said["at"], moving=text
+                ),
+                environment(**known, looked_at=False, unseen=text),
+                environment(name=text, release=None, since=None, event=None, details=None),
+            ],
+            "ledger": [{**said, "kind": kind} for kind in kinds * 4],
+            "releases": 300,
+            "trend": {
+                "releases": [text, f"{text} 3"],
+                "metrics": metrics,
+                "unreadable": [{"release": text, "reason": text}],
+            },
+            "approvals": {"asked": True, "reason": None, "waiting": [run], "runs_left_out": 3},
+            **fields,
+        }
+    )
+
+
 def undecided(verb: str, **error: str | None) -> dict[str, Any]:
     """A report of a verb that came to no verdict."""
     return {

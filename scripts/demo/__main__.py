@@ -33,6 +33,8 @@ def main() -> int:
         try:
             outcomes = walk(road, console)
             state = road.tidegate("status")
+            # While it runs: what is stopped would read as drift.
+            road.tidegate("board", "--output", str(HOME / "board.html"))
         finally:
             road.stop()
     console.print(Rule("where everything stands"))
@@ -112,6 +114,7 @@ def farewell(docker: bool) -> str:
         f"  {HOME}/flight-delay            the service, a git repository with its history",
         f"  {HOME}/flight-delay/tidegate.yaml   its bar: move it and see what changes",
         f"  {HOME}/comments                the comments, as Markdown",
+        f"  {HOME}/board.html              the board: open it in a browser",
         f"  {HOME}/mlflow/mlflow.db        registry and ledger",
         "Try next:",
         f"  cd {HOME}/flight-delay && export PATH={tools}:$PATH",

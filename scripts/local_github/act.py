@@ -27,6 +27,8 @@ REPLACED = {
     "astral-sh/setup-uv": "setup-uv",
     "actions/upload-artifact": "upload-artifact",
     "actions/download-artifact": "download-artifact",
+    "actions/upload-pages-artifact": "upload-pages-artifact",
+    "actions/deploy-pages": "deploy-pages",
     "actions/cache": "cache",
     "docker/login-action": "login-action",
 }

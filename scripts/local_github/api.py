@@ -59,6 +59,7 @@ class LocalGitHub:
         self._comments: dict[int, tuple[str, int, dict[str, Any]]] = {}
         self._environments: dict[tuple[str, str], dict[str, Any]] = {}
         self._approvals: dict[tuple[str, int], list[dict[str, Any]]] = {}
+        self._waiting: dict[tuple[str, int], dict[str, Any]] = {}
         self._failures: deque[Answer] = deque()
         self._lost: list[str] = []
         self._before: dict[str, Callable[[], None]] = {}
@@ -123,6 +124,29 @@ class LocalGitHub:
                     "comment": comment,
                 }
             )
+
+    def add_waiting_run(
+        self, repository: str, title: str, environment: str, *, actor: str, wait_minutes: int = 0
+    ) -> int:
+        """A run that waits at an environment for its reviewers; its id."""
+        with self._lock:
+            run_id = self._next_id()
+            self._waiting[repository, run_id] = {
+                "run": {
+                    "id": run_id,
+                    "name": "promote",
+                    "display_title": title,
+                    "status": "waiting",
+                    "conclusion": None,
+                    "event": "workflow_dispatch",
+                    "created_at": _now(),
+                    "html_url": f"https://github.com/{repository}/actions/runs/{run_id}",
+                    "actor": _user(actor),
+                },
+                "environment": environment,
+                "wait_timer": wait_minutes,
+            }
+            return run_id
 
     def add_comment(self, repository: str, number: int, body: str, login: str) -> int:
         """A comment that somebody wrote; its id."""
@@ -222,7 +246,13 @@ class LocalGitHub:
             ("POST", _path("/issues/(?P<number>\\d+)/comments"), self._create_comment),
             ("PATCH", _path("/issues/comments/(?P<comment_id>\\d+)"), self._update_comment),
             ("GET", _path("/environments/(?P<name>[^/]+)"), self._get_environment),
+            ("GET", _path("/actions/runs"), self._list_runs),
             ("GET", _path("/actions/runs/(?P<run_id>\\d+)/approvals"), self._list_approvals),
+            (
+                "GET",
+                _path("/actions/runs/(?P<run_id>\\d+)/pending_deployments"),
+                self._list_pending,
+            ),
         ]
 
     def _get_user(self, _: Request) -> Answer:
@@ -273,6 +303,32 @@ class LocalGitHub:
 
     def _list_approvals(self, _: Request, repository: str, run_id: str) -> Answer:
         return Answer(200, self._approvals.get((repository, int(run_id)), []))
+
+    def _list_runs(self, request: Request, repository: str) -> Answer:
+        # Every run that it knows of waits.
+        waits = request.query.get("status") in {None, "waiting"}
+        runs = [
+            item["run"] for (of, _), item in self._waiting.items() if of == repository and waits
+        ]
+        page = _page(runs[::-1], request)  # the newest first
+        return Answer(200, {"total_count": len(runs), "workflow_runs": page.body}, page.headers)
+
+    def _list_pending(self, _: Request, repository: str, run_id: str) -> Answer:
+        found = self._waiting.get((repository, int(run_id)))
+        if found is None:
+            return _problem(404, "Not Found")
+        environment = self._environments[repository, found["environment"]]
+        asked = [
+            who for rule in environment["protection_rules"] for who in rule.get("reviewers", ())
+        ]
+        pending = {
+            "environment": {name: environment[name] for name in ("id", "name", "html_url")},
+            "wait_timer": found["wait_timer"],
+            "wait_timer_started_at": None,
+            "current_user_can_approve": False,
+            "reviewers": asked,
+        }
+        return Answer(200, [pending])
 
     def _next_id(self) -> int:
         self._last_id += 1

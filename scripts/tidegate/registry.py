@@ -97,13 +97,19 @@ class Registry:
         return None
 
     def version(self, version: str) -> ModelVersion:
+        if (found := self.find(version)) is None:
+            raise RegistryError(
+                f"model {self.model} has no version {version}",
+                where=self.shown_uri,
+                remedy="`tidegate status` lists the releases with their versions",
+            )
+        return found
+
+    def find(self, version: str) -> ModelVersion | None:
+        """The version of this number; None when there is none, or no longer."""
         with self.reachable(absent_is_fine=True):
             return _version(self.client.get_model_version(self.model, version))
-        raise RegistryError(
-            f"model {self.model} has no version {version}",
-            where=self.shown_uri,
-            remedy="`tidegate status` lists the releases with their versions",
-        )
+        return None
 
     def reference(self, uri: str) -> ModelVersion | None:
         """The version that `models:/NAME@ALIAS` or `models:/NAME/VERSION` names."""

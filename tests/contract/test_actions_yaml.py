@@ -57,7 +57,8 @@ def flags_of(verb: str) -> dict[str, argparse.Action]:
 def test_actions__each_one_the_issue_names_is_there() -> None:
     assert {path.name for path in ACTIONS} == {
         "build-image", "check-data", "comment-report", "gate-model", "promote-release",
-        "pull-data", "register-model", "reproduce-pipeline", "rollback-release", "test-image",
+        "pull-data", "register-model", "render-board", "reproduce-pipeline", "rollback-release",
+        "test-image",
     }  # fmt: skip
 
 

@@ -27,6 +27,7 @@ VERBS: Mapping[str, str] = {
     "rollback": "put an environment back to an earlier release",
     "hold": "keep an environment from taking promotions, or let it again",
     "status": "show what runs where, since when, and what drifted from the ledger",
+    "board": "write one HTML page: what runs where, the ledger, the metrics over releases",
     "comment": "write the reports as one comment on the pull request",
     "pr": "run the gates of a pull request here and print its comment",
     "doctor": "say what is missing before it bites",

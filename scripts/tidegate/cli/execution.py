@@ -107,10 +107,10 @@ class _Texts:
     text: str
     page: str | None
 
-    def files(self, verb: str) -> dict[str, str]:
-        """What is written, by file name."""
-        files = {f"{verb}.json": self.document, f"{verb}.md": self.text}
-        return files if self.page is None else {**files, f"{verb}.html": self.page}
+    def files(self, verb: str, folder: Path, page: Path) -> dict[Path, str]:
+        """What is written where."""
+        files = {folder / f"{verb}.json": self.document, folder / f"{verb}.md": self.text}
+        return files if self.page is None else {**files, page: self.page}
 
 
 def _texts_of(verb: str, report: dict[str, Any]) -> _Texts:
@@ -130,12 +130,16 @@ def _deliver(
     arguments: argparse.Namespace,
     context: Context,
 ) -> int:
+    # A verb may be told to put its page elsewhere.
+    wanted = getattr(verb_module(arguments.verb), "page_file", lambda _: None)(arguments)
+    page = folder / f"{verb}.html" if wanted is None else Path(wanted).resolve()
     try:
-        for file, content in texts.files(verb).items():
-            write_atomically(folder / file, content)
+        for file, content in texts.files(verb, folder, page).items():
+            write_atomically(file, content)
     except OSError as error:
-        print(f"tidegate {verb}: the report cannot be written: {error}\n"
-              "  remedy: give --report a folder that can be written", file=sys.stderr)  # fmt: skip
+        remedy = "give --report, or --output, a place that can be written"
+        print(f"tidegate {verb}: the report cannot be written: {error}", file=sys.stderr)
+        print(f"  remedy: {remedy}", file=sys.stderr)
         return 2
     if arguments.json:
         sys.stdout.write(texts.document)
@@ -144,12 +148,14 @@ def _deliver(
 
         terminal.show(texts.text)
         if texts.page is not None and sys.stdout.isatty():
-            print(f"As a page, with a chart of each column: {folder / f'{verb}.html'}")
+            print(f"As a page, with charts: {page}")
     if context.environ.get("GITHUB_ACTIONS") == "true":
         from tidegate.github import runner
 
         service = Path(arguments.config).parent
-        runner.publish(verb, report, texts.text, context.environ, folder, service=service)
+        runner.publish(
+            verb, report, texts.text, context.environ, folder, service=service, page=page
+        )
     return code
 
 

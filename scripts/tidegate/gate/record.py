@@ -28,11 +28,16 @@ def is_intact(record: Mapping[str, Any]) -> bool:
 
 def results_digest(results: Sequence[Result], budgets: Sequence[BudgetResult]) -> str:
     """Digest of every verdict and figure, to six significant digits: the rest is rounding."""
+    items = [result.to_dict() for result in results] + [budget.to_dict() for budget in budgets]
+    return figures_digest(items)
+
+
+def figures_digest(items: Sequence[Mapping[str, Any]]) -> str:
+    """results_digest of results and budgets as they stand in a report."""
 
     def plain(value: Any) -> Any:
         return float(f"{value:.5e}") if isinstance(value, float) else value
 
-    items = [result.to_dict() for result in results] + [budget.to_dict() for budget in budgets]
     return digest.of_json(
         [{name: plain(value) for name, value in item.items() if name != "reason"} for item in items]
     )

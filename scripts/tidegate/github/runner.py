@@ -45,10 +45,12 @@ def publish(
     folder: Path,
     stream: TextIO | None = None,
     service: Path = Path(),
+    page: Path | None = None,
 ) -> None:
     """Write the step's outputs and summary, and its annotations to `stream`.
 
     By default that is standard error, where the runner listens too: --json has the other one.
+    page: where the verb's page is, by default in `folder`.
     Outputs are set on failure too; those that are not known are empty.
     """
     outputs = {
@@ -57,7 +59,7 @@ def publish(
         "report": str(folder / (f"{verb}.md" if verb == "comment" else f"{verb}.json")),
     }
     if has_page(verb):
-        outputs["page"] = str(folder / f"{verb}.html")
+        outputs["page"] = str(page or folder / f"{verb}.html")
     for name, value in OUTPUTS.get(verb, {}).items():
         outputs[name] = value(report) if report["error"] is None else None
     if path := environ.get("GITHUB_OUTPUT"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -85,16 +85,20 @@ class Ledger:
 
     def events(self) -> list[Event]:
         """Every event, oldest first."""
-        found = [Event(**json.loads(tags[_EVENT])) for tags in self._tags()]
-        return sorted(found, key=lambda event: datetime.fromisoformat(event.at))
+        return self.read()[0]
 
     def releases(self) -> list[Release]:
         """Every release, oldest first."""
-        return [
-            Release.from_dict(json.loads(tags[_RELEASE]))
-            for tags in self._tags()
-            if _RELEASE in tags
-        ]
+        return self.read()[1]
+
+    def read(self) -> tuple[list[Event], list[Release]]:
+        """Every event and every release, oldest first, in one look."""
+        tags = self._tags()
+        events = [Event(**json.loads(of[_EVENT])) for of in tags]
+        return (
+            sorted(events, key=lambda event: datetime.fromisoformat(event.at)),
+            [Release.from_dict(json.loads(of[_RELEASE])) for of in tags if _RELEASE in of],
+        )
 
     def release(self, release_id: str) -> Release:
         """The release of this id. Raises DeployError, which names the nearest."""
@@ -146,6 +150,31 @@ def time_after(events: Sequence[Event], now: datetime) -> str:
 def moves(events: Sequence[Event], environment: str) -> list[Event]:
     """What an environment took, oldest first."""
     return [e for e in events if e.environment == environment and e.kind in MOVES]
+
+
+@dataclass(frozen=True)
+class Stay:
+    """A release on an environment without a break. event: the newest move that put it there.
+
+    until: when another took its place; None while it runs.
+    """
+
+    event: Event
+    since: str
+    until: str | None
+
+
+def stay(events: Sequence[Event], environment: str, at: datetime | None = None) -> Stay | None:
+    """What an environment runs, by the ledger, or ran at a time; None for nothing yet."""
+    found: Stay | None = None
+    for event in moves(events, environment):
+        after = at is not None and datetime.fromisoformat(event.at) > at
+        another = found is None or found.event.release != event.release
+        if after and another:
+            return None if found is None else replace(found, until=event.at)
+        if not after:
+            found = Stay(event, event.at if found is None or another else found.since, None)
+    return found
 
 
 def last_release(events: Sequence[Event], environment: str) -> str | None:

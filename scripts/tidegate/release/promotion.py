@@ -30,6 +30,7 @@ from tidegate.release.ledger import (
     holds,
     last_release,
     moves,
+    stay,
     time_after,
 )
 from tidegate.release.release import Release
@@ -347,15 +348,11 @@ class Mover:
         return f"gate record {release.record_digest[7:17]} says {record['verdict']}"
 
     def _soaked(self, release: Release, events: Sequence[Event], previous: str) -> str:
-        there = moves(events, previous)
-        if not there or there[-1].release != release.id:
-            runs = there[-1].release if there else "nothing"
+        there = stay(events, previous)
+        if there is None or there.event.release != release.id:
+            runs = there.event.release if there else "nothing"
             raise Refused(f"{previous} must hold {release.id} first; it runs {runs}")
-        since = next(
-            event.at
-            for event, earlier in zip(there[::-1], [*there[-2::-1], None], strict=True)
-            if earlier is None or earlier.release != release.id
-        )
+        since = there.since
         minutes = (self.context.now() - datetime.fromisoformat(since)).total_seconds() / 60
         asked = self.config.need_environment(self.environment).soak_minutes
         if minutes < asked:

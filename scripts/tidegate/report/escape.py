@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from urllib.parse import quote, urlsplit
 
 # What Markdown, HTML or GitHub may act on. In the first group it takes a separator to stop that:
 # `GH-1`, `www.` and, at the beginning of a line, `1.`.
@@ -60,6 +61,20 @@ def block(text: object, limit: int = 4_000) -> str:
     lines = _ANSI.sub("", str(text)).expandtabs(4).splitlines()
     shown = _cut("\n".join(_cut("".join(map(_visible, line)), 300) for line in lines), limit)
     return "<pre>" + "<br>".join(map(_entities, shown.split("\n"))) + "</pre>"
+
+
+def address(text: object) -> str | None:
+    """A web address for a link, in characters that neither Markdown nor HTML acts on.
+
+    None for anything else: a link to javascript: or a file is never made.
+    """
+    try:
+        parts = urlsplit(str(text))
+    except ValueError:
+        return None
+    if parts.scheme not in {"http", "https"} or not parts.netloc:
+        return None
+    return quote(str(text), safe="/:?#=%@+,;.~-", errors="replace")
 
 
 def _entities(text: str) -> str:

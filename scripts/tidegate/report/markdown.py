@@ -10,7 +10,16 @@ from typing import Any
 from jinja2 import Environment
 
 from tidegate import __version__
-from tidegate.report import escape, findings, numbers, rules, wording
+from tidegate.report import (
+    board_page,
+    escape,
+    findings,
+    numbers,
+    rules,
+    times,
+    trend_chart,
+    wording,
+)
 from tidegate.report.redaction import censored
 from tidegate.report.templating import template_environment
 
@@ -224,6 +233,12 @@ def _wanting(counts: Mapping[str | None, int]) -> str:
     )
 
 
+def _moment(text: str | None, *, seconds: bool = False, zone: str = " UTC") -> str:
+    """A time is plain digits, to be copied as they are."""
+    shown = times.moment(text, seconds=seconds, zone=zone)
+    return escape.markdown(shown) if shown == text else shown
+
+
 def _drift_icon(found: Report) -> str:
     """Drift that merely warns does not look like a failure."""
     return "⚠️" if found["verdict"] == "fail" and not found["blocking"] else _ICONS[found["verdict"]]
@@ -248,6 +263,7 @@ def _environment() -> Environment:
     # Markdown, not HTML: every value goes through `md` or `code`.
     environment = template_environment(autoescape=False, keep_trailing_newline=True)
     environment.filters |= {
+        "address": escape.address,
         "md": escape.markdown,
         "code": escape.code,
         "block": escape.block,
@@ -256,6 +272,7 @@ def _environment() -> Environment:
         "count": numbers.count,
         "plural": numbers.plural,
         "share": numbers.share,
+        "moment": _moment,
         "change": numbers.change,
         "candidate": numbers.candidate,
         "allowed": numbers.allowed,
@@ -274,5 +291,11 @@ def _environment() -> Environment:
         "schemas": _schemas,
         "numbered": _numbered,
     }
-    environment.globals |= {"marker": marker, "findings": findings, "wording": wording}
+    environment.globals |= {
+        "board": board_page,
+        "findings": findings,
+        "marker": marker,
+        "trend": trend_chart,
+        "wording": wording,
+    }
     return environment

@@ -199,6 +199,43 @@ _RECORD = _object(
     baseline=_BASELINE,
     digest=_TEXT,
 )
+_ENVIRONMENT = _object(
+    name=_TEXT,
+    release=_TEXT_OR_NULL,
+    since=_TEXT_OR_NULL,
+    until=_TEXT_OR_NULL,
+    event=_nullable(_EVENT),
+    details=_nullable(_RELEASE),
+    hold=_TEXT_OR_NULL,
+    held_since=_TEXT_OR_NULL,
+    moving=_TEXT_OR_NULL,
+    drift=_list(_TEXT),
+    looked_at=_FLAG,
+    unseen=_TEXT_OR_NULL,
+)
+# A release in the trend of a metric; lower and upper are of the candidate's value.
+_POINT = _object(
+    release=_TEXT,
+    at=_TEXT,
+    candidate=_NUMBER,
+    baseline=_NUMBER_OR_NULL,
+    lower=_NUMBER_OR_NULL,
+    upper=_NUMBER_OR_NULL,
+    min=_NUMBER_OR_NULL,
+    max=_NUMBER_OR_NULL,
+    max_regression=_NUMBER_OR_NULL,
+    verdict=_VERDICT,
+)
+_WAITING = _object(
+    environment=_TEXT,
+    title=_TEXT,
+    workflow=_TEXT,
+    actor=_TEXT_OR_NULL,
+    since=_TEXT,
+    run_url=_TEXT,
+    reviewers=_list(_TEXT),
+    wait_minutes=_COUNT,
+)
 _COMMAND: Mapping[str, Schema] = {"command": _TEXT, "seconds": _NUMBER}
 _MOVE: Mapping[str, Schema] = {
     "environment": _TEXT,
@@ -267,18 +304,27 @@ FIELDS: Mapping[str, Mapping[str, Schema]] = {
     "rollback": _MOVE,
     "hold": _MOVE,
     "status": {
-        "environments": _list(
-            _object(
-                name=_TEXT,
-                release=_TEXT_OR_NULL,
-                since=_TEXT_OR_NULL,
-                event=_nullable(_EVENT),
-                hold=_TEXT_OR_NULL,
-                moving=_TEXT_OR_NULL,
-                drift=_list(_TEXT),
-            )
-        ),
+        "environments": _list(_ENVIRONMENT),
         "ledger": _list(_EVENT),
+        "at": _TEXT_OR_NULL,
+        "notes": _list(_TEXT),
+    },
+    "board": {
+        "made_at": _TEXT,
+        "environments": _list(_ENVIRONMENT),
+        "ledger": _list(_EVENT),
+        "releases": _COUNT,
+        "trend": _object(
+            releases=_list(_TEXT),
+            metrics=_list(_object(metric=_TEXT, points=_list(_POINT))),
+            unreadable=_list(_object(release=_TEXT, reason=_TEXT)),
+        ),
+        "approvals": _object(
+            asked=_FLAG,
+            reason=_TEXT_OR_NULL,
+            waiting=_list(_WAITING),
+            runs_left_out=_COUNT,
+        ),
     },
     "comment": {
         "headline": _TEXT,

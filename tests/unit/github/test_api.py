@@ -10,7 +10,7 @@ from local_github.api import LocalGitHub
 from tidegate.errors import GitHubError
 from tidegate.github import comments
 from tidegate.github.api import ATTEMPTS, MAX_WAIT_SECONDS, GitHub
-from tidegate.github.environments import approval
+from tidegate.github.environments import MAX_WAITING_RUNS, approval, waiting
 
 REPOSITORY = "acme/flights"
 MARKER = "<!-- tidegate:comment service=fraud -->"
@@ -250,3 +250,44 @@ def test_approval__another_run_environment_or_answer__is_none(
 
     with pytest.raises(GitHubError, match="nobody approved run 42"):
         approval("production", environ)
+
+
+def test_waiting__runs_at_these_environments__are_named_with_their_reviewers(github, environ):
+    for name in ("production-approval", "staging", "github-pages"):
+        github.add_environment(REPOSITORY, name, reviewers=["lee", "kim"])
+    for name in ("production-approval", "staging", "github-pages"):
+        github.add_waiting_run(REPOSITORY, f"to {name}", name, actor="mona", wait_minutes=5)
+
+    found, more = waiting(["staging", "production"], environ)
+
+    assert [one.environment for one in found] == ["staging", "production-approval"]
+    assert (found[0].title, found[0].actor, found[0].reviewers, found[0].wait_minutes) == (
+        "to staging",
+        "mona",
+        ("lee", "kim"),
+        5,
+    )
+    assert found[0].run_url.startswith(f"https://github.com/{REPOSITORY}/actions/runs/")
+    assert more == 0
+
+
+def test_waiting__more_runs_than_are_asked_for__counts_the_rest(github, environ):
+    github.add_environment(REPOSITORY, "production", reviewers=["lee"])
+    for number in range(MAX_WAITING_RUNS + 3):
+        github.add_waiting_run(REPOSITORY, f"run {number}", "production", actor="mona")
+
+    found, more = waiting(["production"], environ)
+
+    assert (len(found), more, found[0].title) == (MAX_WAITING_RUNS, 3, "run 32")
+
+
+def test_waiting__nothing_waits__is_empty(environ):
+    assert waiting(["production"], environ) == ([], 0)
+
+
+@pytest.mark.parametrize("missing", ["GITHUB_TOKEN", "GITHUB_REPOSITORY"])
+def test_waiting__outside_of_github__is_an_error_that_names_what_is_missing(environ, missing):
+    del environ[missing]
+
+    with pytest.raises(GitHubError, match=f"{missing} is not set"):
+        waiting(["production"], environ)

@@ -103,3 +103,20 @@ def test_block__long_output__is_cut_and_closed():
     assert block.startswith("<pre>&#60;&#38;&#62;")
     assert block.endswith("…</pre>")
     assert len(block) < 5_000
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("https://github.com/a/b/actions/runs/1", "https://github.com/a/b/actions/runs/1"),
+        ("http://x.example/a)b|<c>`\"'", "http://x.example/a%29b%7C%3Cc%3E%60%22%27"),
+        ("javascript:alert(1)", None),
+        ("JAVASCRIPT://x.example/%0aalert(1)", None),
+        ("//x.example", None),
+        ("https://", None),
+        ("http://[", None),
+        ("", None),
+    ],
+)
+def test_address__only_of_the_web__and_without_active_characters(text, shown):
+    assert escape.address(text) == shown

@@ -172,6 +172,7 @@ GROUNDS = ("ground", "surface", "raised")
 PAIRS = [
     *[(text, ground, 4.5) for text in ("text", "soft", "link") for ground in GROUNDS],
     *[(tone, f"{tone}-ground", 4.5) for tone in ("fail", "warn", "pass", "unsure")],
+    *[("text", f"{tone}-ground", 4.5) for tone in ("fail", "warn", "unsure")],
     *[(tone, "raised", 4.5) for tone in ("fail", "warn")],
     *[(drawn, "raised", 3.0) for drawn in ("now", "then", "soft")],
     *[(drawn, "surface", 3.0) for drawn in ("now", "then")],

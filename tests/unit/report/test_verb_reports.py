@@ -12,16 +12,21 @@ from jsonschema import Draft202012Validator
 from rendered_markdown import read
 from sample_reports import (
     COMMIT,
+    board_report,
     budget,
     check,
     command_report,
     data_report,
     dataset,
     drift,
+    environment,
+    event,
     example,
+    full_board_report,
     full_data_report,
     gate_report,
     no_drift,
+    release,
     result,
     undecided,
     worse_slice,
@@ -32,31 +37,7 @@ from tidegate.report import numbers, terminal
 from tidegate.report.markdown import render_comment, render_verb
 from tidegate.report.schemas import FIELDS, report_schema
 
-EVENT = {
-    "kind": "promotion",
-    "at": "2026-11-24T14:00:00.000+00:00",
-    "environment": "production",
-    "release": "v3-0a1b2c3",
-    "before": "v2-9f8e7d6",
-    "actor": "mona",
-    "approver": "lee",
-    "reason": "a better model",
-    "record_digest": "sha256:" + "be" * 32,
-    "run_url": None,
-    "seconds": 12.5,
-}
-RELEASE = {
-    "id": "v3-0a1b2c3",
-    "service": "flight-delay",
-    "model": "flight-delay",
-    "model_version": "3",
-    "image": {"reference": "sha256:" + "12" * 32, "digest": None},
-    "commit": COMMIT,
-    "data_digest": "sha256:" + "4d" * 32,
-    "record_digest": "sha256:" + "be" * 32,
-    "author": "mona",
-    "created_at": "2026-11-24T14:00:00+00:00",
-}
+EVENT, RELEASE = event(), release()
 MOVE = {
     "environment": "production",
     "before": "v2-9f8e7d6",
@@ -113,16 +94,11 @@ OWN: dict[str, dict[str, Any]] = {
     "hold": {**MOVE, "steps": []},
     "status": {
         "environments": [
-            {
-                "name": "production",
-                "release": "v3-0a1b2c3",
-                "since": EVENT["at"],
-                "event": EVENT,
-                "hold": None,
-                "drift": ["the champion is version 2, the ledger says version 3"],
-            }
+            environment(drift=["the champion is version 2, the ledger says version 3"])
         ],
         "ledger": [EVENT],
+        "at": None,
+        "notes": [],
     },
     "comment": {**COMMENT, "path": "comment.md", "url": None, "posted": False},
     "pr": {**COMMENT, "reports": {}},
@@ -139,6 +115,7 @@ OWN: dict[str, dict[str, Any]] = {
     },
 }
 REPORTS = {
+    "board": board_report(),
     "check-data": data_report(dataset(check())),
     "gate-model": gate_report(result(), worse_slice(), budgets=[budget()], notes=["a note"]),
     "pull-data": command_report("pull-data"),
@@ -160,6 +137,8 @@ def test_report_schema__a_report_and_an_undecided_one__are_valid(verb):
     validator.validate(REPORTS[verb])
     if verb == "check-data":
         validator.validate(full_data_report())
+    if verb == "board":
+        validator.validate(full_board_report())
     validator.validate({**undecided(verb), "service": None})
 
 
@@ -386,3 +365,65 @@ def test_gate_model__undecided_metric_says_how_many_rows_would_settle_it() -> No
     assert "About 83,000 rows" in seen
     assert "Enlarge the evaluation set" in seen
     assert "would settle it" not in read(render_verb("gate-model", gate_report())).text
+
+
+AT = {"at": "2026-11-25T00:00:00+00:00", "notes": ["No zone was given, so it is UTC."]}
+
+
+def test_render_verb__status_at_a_time__is_the_whole_answer():
+    answer = environment(
+        until="2026-11-25T08:00:00+00:00",
+        hold="hold by ada: launch",
+        held_since="2026-11-24T15:00:00+00:00",
+        looked_at=False,
+    )
+    report = {**command_report("status"), **OWN["status"], **AT, "environments": [answer]}
+    seen = read(render_verb("status", report)).text
+
+    for part in (
+        "What ran at 2026-11-25 00:00:00 UTC",
+        "from 2026-11-24 14:00:00 UTC until 2026-11-25 08:00:00 UTC",
+        "flight-delay, version 3",
+        COMMIT,
+        "sha256:1212",
+        "promotion by mona",
+        "lee",
+        "a better model",
+        "open",
+        "since 2026-11-24 15:00:00 UTC: hold by ada: launch",
+        "No zone was given",
+    ):
+        assert part in seen, part
+    assert "drift" not in seen
+
+
+def test_render_verb__status_before_anything_ran__says_nothing_yet():
+    nothing = environment(release=None, since=None, event=None, details=None, looked_at=False)
+    report = {**command_report("status"), **OWN["status"], **AT, "environments": [nothing]}
+
+    assert "production: nothing yet" in read(render_verb("status", report)).text
+
+
+@pytest.mark.parametrize("url", ["javascript:alert(1)", "file:///etc/passwd", "//x.example/a"])
+def test_render_verb__run_address_that_is_not_of_the_web__is_no_link(url):
+    report = {**command_report("status"), **OWN["status"], **AT}
+    report["environments"] = [environment(event=event(run_url=url))]
+
+    assert f"]({url[:4]}" not in render_verb("status", report)
+
+
+def test_render_verb__board__has_environments_approvals_metrics_and_the_newest_events():
+    events = [event(reason=f"number {n}") for n in range(30)]
+    seen = read(render_verb("board", board_report(ledger=events))).text
+
+    for part in (
+        "Everything runs as the ledger says",
+        "1 run waits for approval",
+        "roc-auc",
+        "at least 0.68",
+        "lee, release-managers",
+        "newest 20 of 30",
+        "number 29",
+    ):
+        assert part in seen, part
+    assert "number 9" not in seen
