@@ -29,6 +29,8 @@ REPLACED = {
     "actions/download-artifact": "download-artifact",
     "actions/cache": "cache",
     "docker/login-action": "login-action",
+    "docker/setup-buildx-action": "setup-buildx-action",
+    "actions/attest": "attest",
 }
 # act itself answers this one, with a copy of the working folder.
 CHECKOUT = "actions/checkout"

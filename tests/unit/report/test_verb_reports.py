@@ -86,8 +86,10 @@ OWN: dict[str, dict[str, Any]] = {
             "reference": "sha256:" + "12" * 32,
             "size_mb": 812.5,
             "labels": {"org.opencontainers.image.revision": COMMIT},
+            "builder": "classic",
         },
         "release": RELEASE,
+        "record": gate_report()["record"],
     },
     "test-image": {
         "image": RELEASE["image"],
@@ -95,7 +97,19 @@ OWN: dict[str, dict[str, Any]] = {
         "checks": [{"name": "ready", "verdict": "pass", "detail": "after 1.2 s"}],
         "latency": {"p50_ms": 3.2, "p95_ms": 4.8, "p99_ms": 9.9},
         "memory_mb": 211.0,
+        "load": {
+            "requests": 400,
+            "concurrency": 4,
+            "rows": 1,
+            "seconds": 1.5,
+            "throughput_rps": 266.7,
+            "p50_ms": 12.1,
+            "p95_ms": 21.6,
+            "p99_ms": 40.2,
+            "memory_mb": 230.5,
+        },
         "budgets": [
+            budget(name="throughput-rps", value=266.7, max=None, limit=None, min=100.0),
             budget(name="latency-p95-ms", value=4.8, max=50.0),
             budget(
                 name="memory-mb",
