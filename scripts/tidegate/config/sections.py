@@ -557,7 +557,7 @@ class Image(_Section):
         None,
         pattern=r"^[\w.-]+/[\w.-]+/\.github/workflows/[\w.-]+\.ya?ml$",
         description="Workflow, OWNER/REPOSITORY/.github/workflows/FILE, without whose signature "
-        "over image and gate record nothing is promoted; docs/releases.md tells.",
+        "over image and gate record nothing is promoted; docs/images.md tells.",
     )
 
     @model_validator(mode="after")
