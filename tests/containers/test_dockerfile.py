@@ -89,13 +89,20 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def built() -> Iterator[list[str]]:
     """Ids of images that are removed afterwards."""
     images: list[str] = []
     yield images
     for image in images:
         subprocess.run(["docker", "rmi", "--force", image], capture_output=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def image(service: Path, built: list[str]) -> str:
+    """What the classic builder makes of it."""
+    built.append(build(service, "classic"))
+    return built[0]
 
 
 def build(service: Path, builder: str, *arguments: str) -> str:
@@ -126,42 +133,41 @@ def elsewhere(service: Path, folder: Path) -> Path:
     return folder
 
 
+def layers(image: str) -> list[str]:
+    found = inspected(image)["RootFS"]["Layers"]
+    assert isinstance(found, list)
+    return found
+
+
 @pytest.mark.parametrize("builder", ["classic", "buildkit"])
 def test_dockerfile__two_builds_of_a_commit_have_the_same_layers(
-    service: Path, tmp_path: Path, built: list[str], builder: str
+    service: Path, image: str, tmp_path: Path, built: list[str], builder: str
 ) -> None:
     if builder not in clients():
         pytest.skip("no docker client here drives BuildKit")
-    built += [
-        build(service, builder),
-        build(elsewhere(service, tmp_path / "elsewhere"), builder),
-    ]
-    layers = [inspected(image)["RootFS"]["Layers"] for image in built]
-    assert layers[0] == layers[1]
-    assert len(layers[0]) > len(inspected(BASE_IMAGE)["RootFS"]["Layers"])
+    built.append(build(elsewhere(service, tmp_path / "elsewhere"), builder))
+    assert layers(built[-1]) == layers(image)
+    assert len(layers(image)) > len(layers(BASE_IMAGE))
 
 
 def test_dockerfile__another_model_changes_the_models_layer_alone(
-    service: Path, tmp_path: Path, built: list[str]
+    service: Path, image: str, tmp_path: Path, built: list[str]
 ) -> None:
     other = elsewhere(service, tmp_path / "other")
     (other / "models/model/deep/weights").write_bytes(b"better")
-    built += [build(service, "classic"), build(other, "classic")]
-    first, second = (inspected(image)["RootFS"]["Layers"] for image in built)
-    assert [a == b for a, b in zip(first, second, strict=True)].count(False) == 1
+    built.append(build(other, "classic"))
+    same = [a == b for a, b in zip(layers(built[-1]), layers(image), strict=True)]
+    assert same.count(False) == 1
 
 
-def test_dockerfile__image_runs_without_rights_and_writes_nothing(
-    service: Path, built: list[str]
-) -> None:
-    built.append(build(service, "classic"))
-    config = inspected(built[0])["Config"]
+def test_dockerfile__image_runs_without_rights_and_writes_nothing(image: str) -> None:
+    config = inspected(image)["Config"]
     assert config["User"] == "10001"
     assert config["Healthcheck"]["Test"][:2] == ["CMD", "python"]
     assert "/health" in " ".join(config["Healthcheck"]["Test"])
     seen = answer(
         *("docker", "run", "--rm", "--read-only", "--cap-drop", "ALL", "--network", "none"),
-        *("--security-opt", "no-new-privileges", "--entrypoint", "python", built[0], "-c"),
+        *("--security-opt", "no-new-privileges", "--entrypoint", "python", image, "-c"),
         "import getpass, importlib.metadata as m, os, pathlib, sys, flight_delay.serve as s\n"
         "print(os.getuid(), getpass.getuser(), sys.prefix, m.version('tenacity'))\n"
         "print(s.__file__, pathlib.Path('models/model/MLmodel').read_text())\n"
