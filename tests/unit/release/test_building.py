@@ -1,7 +1,7 @@
-"""How an image is built, by the words that a recording `docker` gets.
+"""How an image is built: which builder is there, what it is told, and what its answer means.
 
-No builder beside the engine can be had everywhere: that its words are understood is what
-tests/containers/test_buildx.py sees where there is one.
+Images that the engine's own builder makes are tested in tests/containers; a builder beside the
+engine comes as an image of Docker's, which cannot be had everywhere.
 """
 
 from __future__ import annotations
