@@ -96,7 +96,9 @@ def test_test_image__a_good_image_keeps_every_promise(shop: Shop, engine: Docker
 
 def test_test_image__memory_is_watched_while_it_is_taken(shop: Shop, engine: DockerClient) -> None:
     # 200 MB for a second: given back before anybody looks afterwards.
-    program = "import time; time.sleep(1); x = bytearray(200_000_000); time.sleep(1); x = 0; input()"
+    program = (
+        "import time; time.sleep(1); x = bytearray(200_000_000); time.sleep(1); x = 0; input()"
+    )
     taken = engine.containers.run(
         BASE_IMAGE, ["python3", "-c", program], name=f"{shop.config.service}-memory",
         detach=True, stdin_open=True,

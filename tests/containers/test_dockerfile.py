@@ -12,17 +12,20 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import pytest
 
 import render_example
+from docker_shop import BASE_IMAGE
 from local_github.act import ROOT
+
+if TYPE_CHECKING:
+    from docker import DockerClient
 
 pytestmark = pytest.mark.docker
 
-BASE_IMAGE = "tidegate.local/python:3"
 DOCKERFILE = render_example.EXAMPLES / "flight-delay" / "Dockerfile"
 PROJECT = """\
 [project]
@@ -68,13 +71,8 @@ def clients() -> dict[str, tuple[str, str]]:
 
 
 @pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def service(engine: DockerClient, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What the Dockerfile builds from."""
-    done = subprocess.run(
-        ["docker", "image", "inspect", BASE_IMAGE], capture_output=True, text=True, check=False
-    )
-    if done.returncode != 0:
-        pytest.skip(f"no engine with {BASE_IMAGE} answers: make docker-engine")
     folder = tmp_path_factory.mktemp("service")
     for name in ("Dockerfile", ".dockerignore"):
         shutil.copyfile(DOCKERFILE.with_name(name), folder / name)
