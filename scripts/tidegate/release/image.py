@@ -197,7 +197,10 @@ def memory_megabytes(container: Container) -> float:
 
 @contextmanager
 def watched_memory(container: Container) -> Iterator[list[float]]:
-    """Memory in use from moment to moment, in 10^6 bytes, until the block ends."""
+    """Memory in use from moment to moment, in 10^6 bytes, until the block ends.
+
+    As often as the engine tells it, which may be once a second.
+    """
     seen = [memory_megabytes(container)]
     over = Event()
 
