@@ -1,8 +1,8 @@
 """Build the service's image with a registered model inside, and make a release of the two.
 
 Labels carry model version, commit, data digest and gate record digest. With image.push the image
-is pushed once, and addressed by its digest from then on. A buildx builder beside the engine, such as
-docker/setup-buildx-action makes, adds SBOM and provenance; without one, `docker build` builds.
+is pushed once, and addressed by its digest from then on. A buildx builder beside the engine, such
+as docker/setup-buildx-action makes, adds SBOM and provenance; without one, `docker build` builds.
 
 examples:
   tidegate build-image

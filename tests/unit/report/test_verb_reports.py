@@ -133,6 +133,7 @@ OWN: dict[str, dict[str, Any]] = {
                 "since": EVENT["at"],
                 "event": EVENT,
                 "hold": None,
+                "moving": None,
                 "drift": ["the champion is version 2, the ledger says version 3"],
             }
         ],
