@@ -33,7 +33,7 @@ nightly: setup ## property tests of data checks, with thousands of cases
 	@HYPOTHESIS_PROFILE=nightly $(BIN)/pytest -n 2 tests/unit/data/test_engines.py \
 		tests/unit/data/test_uniqueness.py
 
-lint: setup ## linters, type checker, GitHub's schemas, zizmor
+lint: setup ## linters, type checker, GitHub's schemas, zizmor, hadolint
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
@@ -41,6 +41,7 @@ lint: setup ## linters, type checker, GitHub's schemas, zizmor
 	@$(BIN)/zizmor --quiet --offline --persona auditor .github actions
 	@$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	@$(BIN)/check-jsonschema --builtin-schema vendor.github-actions actions/*/action.yml
+	@$(BIN)/hadolint examples/*/Dockerfile
 
 tables: setup ## write the tables of README and docs anew from what they describe
 	@$(BIN)/python scripts/generate_tables.py

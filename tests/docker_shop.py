@@ -7,8 +7,8 @@ from uuid import uuid4
 
 from shop import DOCKERFILE, Shop
 from tidegate.cli.build_image import BuildReport
-from tidegate.release import image as images
-from tidegate.release.registration import create_release
+from tidegate.release.building import build_image
+from tidegate.release.registration import create_release, logged_record
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -29,10 +29,10 @@ def build(shop: Shop, number: int, fault: str = "") -> BuildReport:
     config, registry = shop.config, shop.registry
     version = registry.version(str(number))
     arguments = [f"FAULT={fault}"] if fault else []
-    image = images.build_image(config, version, registry, arguments, None, shop.environ)
-    return BuildReport(
-        image, create_release(config, version, image.reference, registry, shop.context)
-    )
+    record = logged_record(version, registry)
+    image = build_image(config, version, registry, arguments, None, shop.environ)
+    release = create_release(config, version, image.reference, registry, shop.context)
+    return BuildReport(image, release, record)
 
 
 def container(engine: DockerClient, shop: Shop, name: str) -> Container:

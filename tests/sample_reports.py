@@ -336,6 +336,7 @@ def budget(**fields: Any) -> dict[str, Any]:
         "champion": None,
         "max_increase": None,
         "limit": fields.get("max", 20.0),
+        "min": None,
         **fields,
     }
 

@@ -55,8 +55,13 @@ model: shop
 evaluation: {{predictions: reports/predictions.csv, key: id, label: bought, score: score}}
 gate:
   metrics: {{roc-auc: {{min: 0.5}}}}
-  budgets: {{latency-p95-ms: 1000, image-size-mb: 5000, memory-mb: 500}}
-serving: {{startup-seconds: 20}}
+  budgets:
+    latency-p95-ms: 1000
+    image-size-mb: 5000
+    memory-mb: 500
+    load-memory-mb: 500
+    throughput-rps: {{min: 5}}
+serving: {{startup-seconds: 20, load: {{requests: 100}}}}
 image: {{repository: {repository}, push: {push}}}
 environments:
   staging:
@@ -182,6 +187,9 @@ if fault == "crashes":
 if fault == "hangs":
     signal.pause()
 
+def no_number(word):
+    raise ValueError(word + " is no JSON")
+
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     wbufsize = -1  # head and body at once: in two packets, the second waits for 40 ms
@@ -199,15 +207,17 @@ class Handler(BaseHTTPRequestHandler):
         self.answer(200, {} if fault == "anonymous" else ready)
 
     def do_POST(self):
+        if self.path != "/invocations":
+            return self.answer(404, {"detail": "rows go to /invocations"})
         length = int(self.headers["Content-Length"])
         if length > 1_000_000:
             while length > 0:
                 length -= len(self.rfile.read(min(length, 1_000_000)))
             return self.answer(413, {"detail": "too large"})
         try:
-            rows = json.loads(self.rfile.read(length))["dataframe_records"]
-            values = [row["x"] + MODEL for row in rows]
-        except (ValueError, KeyError, TypeError) as error:
+            body = json.loads(self.rfile.read(length), parse_constant=no_number)
+            values = [row["x"] + MODEL for row in body["dataframe_records"]]
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             return self.answer(400, {"detail": repr(error)})
         if fault == "wrong":
             values = [value + 0.01 for value in values]

@@ -31,6 +31,8 @@ REPLACED = {
     "actions/deploy-pages": "deploy-pages",
     "actions/cache": "cache",
     "docker/login-action": "login-action",
+    "docker/setup-buildx-action": "setup-buildx-action",
+    "actions/attest": "attest",
 }
 # act itself answers this one, with a copy of the working folder.
 CHECKOUT = "actions/checkout"

@@ -12,6 +12,7 @@ import yaml
 
 from local_github.act import CHECKOUT, REPLACED, ROOT, STAND_INS
 from tidegate.cli import VERBS, parser_for
+from tidegate.github.attestations import GATE_RECORD_TYPE
 from tidegate.github.runner import OUTPUTS
 from tidegate.report.page import has_page
 
@@ -153,6 +154,20 @@ def test_uses__our_own_by_dollar_and_others_by_commit(path: str, step: dict[str,
     if name != CHECKOUT:
         stand_in = load(STAND_INS / REPLACED[name] / "action.yml")
         assert set(given) <= set(stand_in["inputs"])
+
+
+def test_release_workflow__signs_the_gate_record_as_what_a_promotion_looks_for() -> None:
+    jobs = load(ROOT / ".github/workflows/ml-release.yml")["jobs"]
+    (signed,) = [
+        step["with"] for step in jobs["attest"]["steps"] if "predicate" in step.get("with", {})
+    ]
+    assert signed["predicate-type"] == GATE_RECORD_TYPE
+    assert signed["predicate"] == "${{ needs.image.outputs.record-json }}"
+    assert signed["subject-digest"] == "${{ needs.image.outputs.image-digest }}"
+    # Whoever may sign runs nothing of the service's.
+    assert not [step for step in jobs["attest"]["steps"] if "run" in step or "$" in step["uses"]]
+    may_sign = [name for name, job in jobs.items() if "id-token" in job["permissions"]]
+    assert may_sign == ["attest"]
 
 
 @pytest.mark.parametrize("path", SERVICE_WORKFLOWS, ids=lambda path: path.name)

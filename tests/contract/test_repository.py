@@ -59,6 +59,11 @@ def test_actions__are_valid_by_githubs_schema() -> None:
     run(BIN / "check-jsonschema", "--builtin-schema", "vendor.github-actions", *files)
 
 
+@pytest.mark.parametrize("example", sorted(ROOT.glob("examples/*")), ids=lambda path: path.name)
+def test_hadolint__has_no_finding_in_a_services_dockerfile(example: Path) -> None:
+    assert run(BIN / "hadolint", "--failure-threshold", "style", example / "Dockerfile") == ""
+
+
 def test_requirements__hold_names_versions_and_hashes_alone() -> None:
     name = r"[a-z0-9._-]+(?:\[[a-z,-]+\])?==[\w.+!-]+(?: ;[^\\]*)? \\"
     line = re.compile(name + r"|\s+--hash=sha256:[0-9a-f]{64}(?: \\)?")

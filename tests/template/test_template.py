@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +15,12 @@ from cookiecutter.exceptions import FailedHookException
 from cookiecutter.main import cookiecutter
 
 import render_example
+from shop import free_port
 from tidegate import config as configs
+from tidegate.release.load import under_load
+from tidegate.release.manners import check_manners
+from tidegate.release.serving import Check, connect, read_examples
+from tidegate.verdict import Verdict
 
 SUPPORTED: list[dict[str, str]] = [
     {},
@@ -101,7 +107,9 @@ def test_example__is_the_template_rendered_with_its_own_files(tmp_path: Path, na
     assert files(example) == files(fresh)
 
 
-def test_template__service_passes_its_own_tests_linters_and_pipeline(tmp_path: Path) -> None:
+def test_template__service_passes_its_own_tests_linters_pipeline_and_checks(
+    tmp_path: Path,
+) -> None:
     service = render(tmp_path, {})
     inherited = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
     environ = {**inherited, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
@@ -120,3 +128,27 @@ def test_template__service_passes_its_own_tests_linters_and_pipeline(tmp_path: P
     run("make", "data")
     assert "Ready to merge" in run("make", "pr")
     assert "All is well" in run("tidegate", "doctor", "--only", "config")
+    found = {check.name: check for check in checks_of_the_running(service, environ)}
+    assert [check for check in found.values() if check.verdict is not Verdict.PASS] == []
+    assert {"predictions", "bad request: deep nesting", "load"} <= set(found)
+
+
+def checks_of_the_running(service: Path, environ: dict[str, str]) -> list[Check]:
+    """What `tidegate test-image` holds a container to, of the service as a process."""
+    config = configs.load(service / "tidegate.yaml")
+    examples = read_examples(service / config.serving.examples)
+    port = free_port()
+    command = ["uv", "run", "--locked", "python", "-m", "tumour_check.serve", "--port", str(port)]
+    with (
+        subprocess.Popen(command, cwd=service, env=environ, start_new_session=True) as process,
+        connect(f"http://127.0.0.1:{port}", config.serving) as running,
+    ):
+        try:
+            running.wait_until_ready()
+            return [
+                running.check_predictions(examples),
+                *check_manners(running, examples[0]),
+                under_load(running, examples, config.serving.load).check(),
+            ]
+        finally:
+            os.killpg(process.pid, signal.SIGTERM)

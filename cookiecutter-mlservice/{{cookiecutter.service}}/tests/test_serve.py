@@ -51,6 +51,24 @@ def test_invocations__what_is_no_number_is_refused(client: TestClient, number: s
     assert answer.status_code == 422
 
 
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (b"", "application/json"),
+        (b"{", "application/json"),
+        (b"[" * 100_000, "application/json"),
+        (b'{"dataframe_records": ["\xff"]}', "application/json"),
+        (b"hello", "text/plain"),
+    ],
+)
+def test_invocations__what_is_no_json_is_refused_with_a_reason(
+    client: TestClient, content: bytes, kind: str
+) -> None:
+    answer = client.post("/invocations", content=content, headers={"content-type": kind})
+    assert 400 <= answer.status_code < 500
+    assert answer.json()["detail"]
+
+
 def test_invocations__many_bad_rows_get_a_short_answer(client: TestClient) -> None:
     answer = client.post("/invocations", json={"dataframe_records": [{}] * MAX_ROWS})
     assert len(answer.json()["detail"]) == MAX_REASONS

@@ -1,7 +1,8 @@
 """Build the service's image with a registered model inside, and make a release of the two.
 
 Labels carry model version, commit, data digest and gate record digest. With image.push the image
-is pushed once, and addressed by its digest from then on.
+is pushed once, and addressed by its digest from then on. A buildx builder beside the engine, such
+as docker/setup-buildx-action makes, adds SBOM and provenance; without one, `docker build` builds.
 
 examples:
   tidegate build-image
@@ -11,6 +12,7 @@ examples:
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,18 +21,19 @@ from tidegate.config import Config
 from tidegate.context import Context
 from tidegate.errors import RegistryError
 from tidegate.registry import Registry
-from tidegate.release.image import BuiltImage, build_image
-from tidegate.release.registration import create_release
+from tidegate.release.building import BuiltImage, build_image
+from tidegate.release.registration import create_release, logged_record
 from tidegate.release.release import Release
 from tidegate.verdict import Verdict
 
 
 @dataclass(frozen=True)
 class BuildReport:
-    """The image, and the release it completes."""
+    """The image, and the release it completes. record: the gate's, for who signs the two."""
 
     image: BuiltImage
     release: Release
+    record: Mapping[str, Any]
     verdict: Verdict = Verdict.PASS
     blocked: bool = False
 
@@ -39,6 +42,7 @@ class BuildReport:
             "service": self.release.service,
             "image": self.image.to_dict(),
             "release": self.release.to_dict(),
+            "record": dict(self.record),
         }
 
 
@@ -55,6 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="build argument of the Dockerfile; may be repeated",
     )
     parser.add_argument("--build-network", metavar="NAME", help="network of the build, like host")
+    parser.add_argument("--no-cache", action="store_true", help="build every layer anew")
 
 
 def run(arguments: argparse.Namespace, config: Config, context: Context) -> BuildReport:
@@ -76,6 +81,7 @@ def run(arguments: argparse.Namespace, config: Config, context: Context) -> Buil
             where=registry.shown_uri,
             remedy="only a version that `tidegate register-model` made can be released",
         )
+    record = logged_record(version, registry)
     image = build_image(
         config,
         version,
@@ -83,5 +89,7 @@ def run(arguments: argparse.Namespace, config: Config, context: Context) -> Buil
         arguments.build_arg,
         arguments.build_network,
         context.environ,
+        no_cache=arguments.no_cache,
     )
-    return BuildReport(image, create_release(config, version, image.reference, registry, context))
+    release = create_release(config, version, image.reference, registry, context)
+    return BuildReport(image, release, record)

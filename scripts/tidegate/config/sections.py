@@ -62,8 +62,13 @@ BUDGETS = (
     "latency-p50-ms",
     "latency-p95-ms",
     "latency-p99-ms",
+    "load-latency-p50-ms",
+    "load-latency-p95-ms",
+    "load-latency-p99-ms",
+    "throughput-rps",
     "image-size-mb",
     "memory-mb",
+    "load-memory-mb",
     "model-size-mb",
     "train-minutes",
     "train-cost",
@@ -459,6 +464,12 @@ class Bound(_Section):
 class Budget(_Section):
     """What one measured figure is held to. A number alone is its max."""
 
+    min: float | None = Field(
+        None,
+        gt=0,
+        allow_inf_nan=False,
+        description="The figure must be at least this: for throughput-rps, the more the better.",
+    )
     max: float | None = Field(
         None, gt=0, allow_inf_nan=False, description="The figure must be at most this."
     )
@@ -470,8 +481,12 @@ class Budget(_Section):
 
     @model_validator(mode="after")
     def _holds_something(self) -> Self:
-        if self.max is None and self.max_increase is None:
-            raise ValueError("a budget without a limit decides nothing: set max or max-increase")
+        if self.min is None and self.max is None and self.max_increase is None:
+            raise ValueError(
+                "a budget without a limit decides nothing: set max, max-increase or min"
+            )
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise ValueError(f"min {self.min:g} is above max {self.max:g}: no figure is within")
         return self
 
 
@@ -508,6 +523,13 @@ class Gate(_Section):
         str, Annotated[Budget, BeforeValidator(_budget, json_schema_input_type=float | Budget)]
     ] = {}
 
+    @model_validator(mode="after")
+    def _more_is_better(self) -> Self:
+        throughput = self.budgets.get("throughput-rps")
+        if throughput is not None and throughput.min is None:
+            raise ValueError("throughput-rps is better the more of it there is: write {min: 50}")
+        return self
+
 
 class Registry(_Section):
     """The MLflow tracking server and the names of the aliases."""
@@ -526,6 +548,31 @@ class Image(_Section):
     context: str = "."
     dockerfile: str = "Dockerfile"
     push: bool = False
+    cache: str | None = Field(
+        None,
+        description="Reference in a registry that keeps the build's layers from one run to the "
+        "next, such as ghcr.io/acme/fraud:cache; for buildx.",
+    )
+    attested_by: str | None = Field(
+        None,
+        pattern=r"^[\w.-]+/[\w.-]+/\.github/workflows/[\w.-]+\.ya?ml$",
+        description="Workflow, OWNER/REPOSITORY/.github/workflows/FILE, without whose signature "
+        "over image and gate record nothing is promoted; docs/images.md tells.",
+    )
+
+    @model_validator(mode="after")
+    def _attested_where_it_is_pushed(self) -> Self:
+        if self.attested_by is not None and not self.push:
+            raise ValueError("attested-by needs push: true: what is signed is what was pushed")
+        return self
+
+
+class Load(_Section):
+    """What test-image sends to measure the service at work."""
+
+    requests: int = Field(400, ge=20, description="How many in all.")
+    concurrency: int = Field(4, ge=1, le=100, description="How many at a time.")
+    rows: int = Field(1, ge=1, description="Rows of the examples in each.")
 
 
 class Serving(_Section):
@@ -541,6 +588,7 @@ class Serving(_Section):
     )
     tolerance: float = Field(1e-6, ge=0, description="Greatest difference from the offline value.")
     startup_seconds: float = Field(60, gt=0)
+    load: Load = Load()
 
 
 class Deploy(_Section):

@@ -17,7 +17,18 @@ from tidegate.verdict import Verdict
 
 # What `tidegate test-image` measures. The other figures are known before there is an image.
 IMAGE_FIGURES = frozenset(
-    {"latency-p50-ms", "latency-p95-ms", "latency-p99-ms", "memory-mb", "image-size-mb"}
+    {
+        "latency-p50-ms",
+        "latency-p95-ms",
+        "latency-p99-ms",
+        "load-latency-p50-ms",
+        "load-latency-p95-ms",
+        "load-latency-p99-ms",
+        "throughput-rps",
+        "memory-mb",
+        "load-memory-mb",
+        "image-size-mb",
+    }
 )
 
 
@@ -26,19 +37,25 @@ class BudgetResult:
     """One measured figure against its budget, in the unit that the name ends with.
 
     before: the champion's figure, where its record holds one. limit: the smaller of max and what
-    max_increase (in the figure's unit, or a share such as "10%") makes of `before`.
+    max_increase (in the figure's unit, or a share such as "10%") makes of `before`; None where the
+    figure is held to `min` alone.
     """
 
     name: str
     value: float
-    limit: float
+    limit: float | None
     max: float | None
     max_increase: float | str | None
     before: float | None
+    min: float | None = None
 
     @property
     def verdict(self) -> Verdict:
-        return Verdict.PASS if self.value <= self.limit else Verdict.FAIL
+        # Written so that NaN, which compares false with everything, fails.
+        kept = (self.min is None or self.value >= self.min) and (
+            self.limit is None or self.value <= self.limit
+        )
+        return Verdict.PASS if kept else Verdict.FAIL
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -50,6 +67,7 @@ class BudgetResult:
             "champion": self.before,
             "max_increase": self.max_increase,
             "limit": self.limit,
+            "min": self.min,
         }
 
 
@@ -61,8 +79,8 @@ def judge_budgets(
     """(results, notes) of the budgets whose figure is among the measurements.
 
     before: the figures in the champion's record; None where there is no champion to compare with.
-    A max-increase without a figure to start from is no result: a note names it, and max, where
-    there is one, is judged alone.
+    A max-increase without a figure to start from is no result: a note names it, and max and min,
+    where they are there, are judged alone.
     """
     results, notes = [], []
     for name, budget in budgets.items():
@@ -74,10 +92,16 @@ def judge_budgets(
         limits = [] if budget.max is None else [budget.max]
         if budget.max_increase is not None and champion is not None:
             limits.append(_increased(champion, budget.max_increase))
-        if limits:
+        if limits or budget.min is not None:
             results.append(
                 BudgetResult(
-                    name, measurements[name], min(limits), budget.max, budget.max_increase, champion
+                    name,
+                    measurements[name],
+                    min(limits, default=None),
+                    budget.max,
+                    budget.max_increase,
+                    champion,
+                    budget.min,
                 )
             )
     return results, notes
@@ -92,7 +116,8 @@ def _increased(before: float, increase: float | str) -> float:
 
 
 def _unjudged(name: str, budget: Budget, *, no_champion: bool) -> str:
-    judged = "not judged" if budget.max is None else "held to its max alone"
+    others = [word for word in ("max", "min") if getattr(budget, word) is not None]
+    judged = f"held to its {' and '.join(others)} alone" if others else "not judged"
     if no_champion:
         return f"{name} was {judged}: there is no champion to compare it with."
     if name in IMAGE_FIGURES:

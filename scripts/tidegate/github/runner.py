@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 import sys
 from collections.abc import Callable, Mapping
@@ -28,7 +29,9 @@ OUTPUTS: Mapping[str, Mapping[str, Callable[[Report], str | None]]] = {
     "build-image": {
         "release": _release_of,
         "image": lambda report: report["image"]["reference"],
+        "image-name": lambda report: report["image"]["repository"],
         "image-digest": lambda report: report["image"]["digest"],
+        "record-json": lambda report: json.dumps(report["record"]),
     },
     "promote": {"release": lambda r: r["after"], "before": lambda r: r["before"]},
     "rollback": {"release": lambda r: r["after"], "before": lambda r: r["before"]},

@@ -1,19 +1,13 @@
-"""Images: built once with the registered model inside, addressed by content, run with no rights."""
+"""Images on an engine: addressed by content, run with no rights, watched."""
 
 from __future__ import annotations
 
-import subprocess
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from threading import Event, Thread
 from typing import TYPE_CHECKING, Any, cast
 
-from tidegate.config import Config
-from tidegate.errors import ConfigError, DeployError, ImageError
-from tidegate.pipeline import PipelineError, run
-from tidegate.registry import ModelVersion, Registry
+from tidegate.errors import DeployError, ImageError
 from tidegate.release.release import ImageReference
 
 if TYPE_CHECKING:
@@ -21,29 +15,7 @@ if TYPE_CHECKING:
     from docker.models.containers import Container
 
 LABEL = "io.tidegate."
-
-
-@dataclass(frozen=True)
-class BuiltImage:
-    """An image that was built. size_mb: as the engine stores it, in 10^6 bytes."""
-
-    reference: ImageReference
-    repository: str
-    tag: str
-    id: str
-    size_mb: float
-    labels: Mapping[str, str]
-
-    def to_dict(self) -> dict[str, Any]:
-        return {
-            "repository": self.repository,
-            "tag": self.tag,
-            "id": self.id,
-            "digest": self.reference.digest,
-            "reference": self.reference.reference,
-            "size_mb": self.size_mb,
-            "labels": dict(self.labels),
-        }
+WATCH_SECONDS = 0.05
 
 
 @contextmanager
@@ -77,78 +49,6 @@ def connect() -> DockerClient:
 
 def engine_version() -> str:
     return str(connect().version()["Version"])
-
-
-def build_image(
-    config: Config,
-    version: ModelVersion,
-    registry: Registry,
-    build_args: Sequence[str],
-    network: str | None,
-    environ: Mapping[str, str],
-) -> BuiltImage:
-    """Build the service's image around a registered version, and push it where the config says so.
-
-    build_args: NAME=value. Raises ImageError with the build's last lines.
-    """
-    image = config.need_image()
-    for argument in build_args:
-        if "=" not in argument:
-            raise ConfigError(f"{argument!r} is no build argument", remedy="write NAME=value")
-    client = connect()
-    registry.fetch_model(version, config.resolve(config.model_path))
-    commit = version.tags["tidegate.commit"]
-    tag = f"{version.version}-{commit[:7] or 'local'}"
-    labels = {
-        "org.opencontainers.image.title": config.service,
-        "org.opencontainers.image.revision": commit,
-        LABEL + "model": version.name,
-        LABEL + "model-version": version.version,
-        LABEL + "data-digest": version.tags["tidegate.data-digest"],
-        LABEL + "record-digest": version.tags["tidegate.record-digest"],
-    }
-    buildkit = _drives_buildkit()
-    with TemporaryDirectory() as folder:
-        id_file = Path(folder, "id")
-        command = [
-            *("docker", "build", "--file", str(config.resolve(image.context) / image.dockerfile)),
-            *("--tag", f"{image.repository}:{tag}", "--iidfile", str(id_file)),
-            *(word for name, value in labels.items() for word in ("--label", f"{name}={value}")),
-            *(word for argument in build_args for word in ("--build-arg", argument)),
-            *(("--network", network) if network else ()),
-            *(() if buildkit else ("--force-rm",)),
-            str(config.resolve(image.context)),
-        ]
-        try:
-            run(command, config.root, {**environ, "DOCKER_BUILDKIT": str(int(buildkit))})
-        except PipelineError as error:
-            raise ImageError(error.what, where=error.where, remedy=error.remedy) from None
-        image_id = id_file.read_text().strip()
-    size = client.images.get(image_id).attrs["Size"] / 1e6
-    reference = ImageReference(image_id, None)
-    if image.push:
-        reference = _push(client, image.repository, tag)
-    return BuiltImage(reference, image.repository, tag, image_id, round(size, 1), labels)
-
-
-def _drives_buildkit() -> bool:
-    """Whether the client can; the classic builder does as well."""
-    plugin = subprocess.run(["docker", "buildx", "version"], capture_output=True, check=False)
-    return plugin.returncode == 0
-
-
-def _push(client: DockerClient, repository: str, tag: str) -> ImageReference:
-    for line in client.images.push(repository, tag=tag, stream=True, decode=True):
-        if "error" in line:
-            raise ImageError(
-                f"the push failed: {line['error']}",
-                where=f"{repository}:{tag}",
-                remedy="log in to the registry, and see that the repository may be written",
-            )
-        if "Digest" in line.get("aux", {}):
-            pushed = line["aux"]["Digest"]
-            return ImageReference(f"{repository}@{pushed}", pushed)
-    raise ImageError("the registry named no digest", where=f"{repository}:{tag}")
 
 
 def ensure_present(client: DockerClient, image: ImageReference) -> None:
@@ -278,8 +178,41 @@ def find_container(client: DockerClient, name: str) -> Container | None:
 
 
 def memory_megabytes(container: Container) -> float:
-    """Memory in use without the page cache, in 10^6 bytes, as `docker stats` counts it."""
-    usage = cast("dict[str, Any]", container.stats(stream=False))["memory_stats"]
+    """Memory in use without the page cache, in 10^6 bytes, as `docker stats` counts it.
+
+    Raises ImageError where the engine does not tell, such as of a container that has ended.
+    """
+    stats = cast("dict[str, Any]", container.stats(stream=False, one_shot=True))
+    usage = stats.get("memory_stats", {})
+    if "usage" not in usage:
+        raise ImageError(
+            "the engine does not tell what memory the container uses",
+            where=container.name,
+            remedy="see that it still runs, and that `docker stats` shows its memory",
+        )
     cache = usage.get("stats", {})
     reclaimable = cache.get("inactive_file", cache.get("total_inactive_file", 0))
     return round(float(usage["usage"] - reclaimable) / 1e6, 1)
+
+
+@contextmanager
+def watched_memory(container: Container) -> Iterator[list[float]]:
+    """Memory in use from moment to moment, in 10^6 bytes, until the block ends.
+
+    As often as the engine tells it, which may be once a second.
+    """
+    seen = [memory_megabytes(container)]
+    over = Event()
+
+    def watch() -> None:
+        with suppress(ImageError):  # it has ended: who waits for its answers will tell
+            while not over.wait(WATCH_SECONDS):
+                seen.append(memory_megabytes(container))
+
+    watcher = Thread(target=watch)
+    watcher.start()
+    try:
+        yield seen
+    finally:
+        over.set()
+        watcher.join()

@@ -13,6 +13,8 @@ from tidegate.errors import DeployError
 from tidegate.gate.budgets import BudgetResult, judge_budgets
 from tidegate.registry import EXAMPLES_ARTIFACT, ModelVersion, Registry
 from tidegate.release import image as images
+from tidegate.release.load import Measured, latency, under_load
+from tidegate.release.manners import check_manners
 from tidegate.release.release import Release
 from tidegate.release.serving import Check, connect, read_examples
 from tidegate.verdict import Verdict, worst
@@ -20,12 +22,17 @@ from tidegate.verdict import Verdict, worst
 
 @dataclass(frozen=True)
 class ImageReport:
-    """What was seen of the running image."""
+    """What was seen of the running image; what comes after a failure is not looked at.
+
+    latency: asked alone. memory_mb: after that; load_memory_mb: the most under the load.
+    """
 
     release: Release
     checks: tuple[Check, ...]
     latency: Mapping[str, float]
     memory_mb: float
+    load: Measured | None
+    load_memory_mb: float
     budgets: tuple[BudgetResult, ...]
     notes: tuple[str, ...] = ()
 
@@ -39,6 +46,9 @@ class ImageReport:
         return self.verdict is not Verdict.PASS
 
     def to_dict(self) -> dict[str, Any]:
+        load = None
+        if self.load is not None:
+            load = {**self.load.to_dict(), "memory_mb": self.load_memory_mb}
         return {
             "service": self.release.service,
             "image": self.release.to_dict()["image"],
@@ -46,6 +56,7 @@ class ImageReport:
             "checks": [check.to_dict() for check in self.checks],
             "latency": dict(self.latency),
             "memory_mb": self.memory_mb,
+            "load": load,
             "budgets": [budget.to_dict() for budget in self.budgets],
             "notes": list(self.notes),
         }
@@ -77,23 +88,38 @@ def hold_image(config: Config, release: Release, registry: Registry) -> ImageRep
     ):
         seconds = service.wait_until_ready()
         ready = Check("ready", Verdict.PASS, f"after {seconds:.1f} s")
-        predictions = service.check_predictions(examples)
-        checks = [ready, service.check_identity(release.id), predictions]
-        if predictions.verdict is not Verdict.PASS:
-            # Whether it is quick or polite says nothing while its answers are wrong.
-            return ImageReport(release, tuple(checks), {}, 0.0, ())
-        checks += service.check_manners(examples[0])
+        checks = [ready, service.check_identity(release.id), service.check_predictions(examples)]
         if checks[-1].verdict is not Verdict.PASS:
-            return ImageReport(release, tuple(checks), {}, 0.0, ())
-        latency = service.latency(examples)
+            # Whether it is quick or polite says nothing while its answers are wrong.
+            return _unmeasured(release, checks)
+        checks += check_manners(service, examples[0])
+        if checks[-1].verdict is not Verdict.PASS:
+            return _unmeasured(release, checks)
+        alone = latency(service, examples)
         memory = images.memory_megabytes(container)
+        with images.watched_memory(container) as seen:
+            load = under_load(service, examples, serving.load)
+        checks.append(load.check())
+        if checks[-1].verdict is not Verdict.PASS:
+            return _unmeasured(release, checks)
+    most = max(seen)
     measured = {
-        **{f"latency-{name.replace('_', '-')}": value for name, value in latency.items()},
+        **{f"latency-{name.replace('_', '-')}": value for name, value in alone.items()},
+        **{f"load-latency-{name.replace('_', '-')}": at for name, at in load.latency.items()},
+        "throughput-rps": load.throughput_rps,
         "memory-mb": memory,
+        "load-memory-mb": most,
         "image-size-mb": client.images.get(release.image.reference).attrs["Size"] / 1e6,
     }
     budgets, notes = hold_to_budgets(config, version, measured, registry)
-    return ImageReport(release, tuple(checks), latency, memory, tuple(budgets), tuple(notes))
+    return ImageReport(
+        release, tuple(checks), alone, memory, load, most, tuple(budgets), tuple(notes)
+    )
+
+
+def _unmeasured(release: Release, checks: list[Check]) -> ImageReport:
+    """A report that ends at a failing check: figures beside it would say nothing."""
+    return ImageReport(release, tuple(checks), {}, 0.0, None, 0.0, ())
 
 
 def hold_to_budgets(

@@ -314,6 +314,7 @@ class Mover:
     def _may_promote(self, release: Release, events: Sequence[Event]) -> Iterator[str]:
         """What a promotion asks beyond a roll-back: the gate's word, the path, no hold."""
         yield self._gate_record(release)
+        yield from self._attested(release)
         held = holds(events, self.environment)
         if held is not None:
             raise Refused(
@@ -346,6 +347,24 @@ class Mover:
                     f"is now {version_in_words(now)}: judge it again by a new release"
                 )
         return f"gate record {release.record_digest[7:17]} says {record['verdict']}"
+
+    def _attested(self, release: Release) -> Iterator[str]:
+        """What proves that image and gate record belong together, where the config asks for it."""
+        if self.config.image is None or self.config.image.attested_by is None:
+            return
+        from tidegate.github.attestations import attestation
+
+        if release.image is None or release.image.digest is None:
+            raise Refused(f"{release.id} has no pushed image, so nobody can have attested it")
+        try:
+            yield attestation(
+                release.image.reference,
+                release.record_digest,
+                self.config.image.attested_by,
+                self.context.environ,
+            )
+        except GitHubError as error:
+            raise Refused(str(error)) from None
 
     def _soaked(self, release: Release, events: Sequence[Event], previous: str) -> str:
         there = stay(events, previous)

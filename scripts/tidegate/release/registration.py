@@ -6,12 +6,13 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from tidegate import digest
 from tidegate.config import BUDGETS, Config
 from tidegate.context import Context
-from tidegate.errors import DataError
+from tidegate.errors import DataError, RegistryError
 from tidegate.gate import record as records
 from tidegate.gate.budgets import checked_figures
 from tidegate.registry import (
@@ -97,6 +98,23 @@ def register_candidate(
     return RegistrationReport(
         config.service, version, registry.challenger_alias, record["digest"], release
     )
+
+
+def logged_record(version: ModelVersion, registry: Registry) -> dict[str, Any]:
+    """The gate record that a version was registered with.
+
+    Raises RegistryError when it is not the one that the version names.
+    """
+    with TemporaryDirectory() as folder:
+        path = registry.download(version, GATE_REPORT_ARTIFACT, Path(folder))
+        record = dict(json.loads(path.read_text(encoding="utf-8"))["record"])
+    if not records.is_intact(record) or record["digest"] != version.tags["tidegate.record-digest"]:
+        raise RegistryError(
+            f"the gate record of version {version.version} is not the one it was registered with",
+            where=f"{registry.shown_uri}, {GATE_REPORT_ARTIFACT}",
+            remedy="somebody edited it: judge and register the model again",
+        )
+    return record
 
 
 def create_release(

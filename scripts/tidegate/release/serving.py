@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 import math
-import statistics
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +19,6 @@ from tidegate.verdict import Verdict
 
 POLL_SECONDS = 0.1
 TIMEOUT_SECONDS = 10.0
-LATENCY_REQUESTS = 200
 
 
 @dataclass(frozen=True)
@@ -116,7 +113,7 @@ class RunningService:
         """Train/serve skew: the service must repeat the offline predictions."""
         rows = [dict(example.request) for example in examples]
         try:
-            answer = self._predict(rows)
+            answer = self.predict(rows)
             answer.raise_for_status()
             predictions = [float(value) for value in answer.json()["predictions"]]
         except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
@@ -140,60 +137,25 @@ class RunningService:
             f"tolerated {self._serving.tolerance:g}",
         )
 
-    def check_manners(self, example: Example) -> Iterator[Check]:
-        """Bad requests get a 4xx with a reason, and the service lives on."""
-        wrong = {name: {"not": "a value"} for name in example.request}
-        bad: dict[str, Any] = {
-            "not JSON": b"{",
-            "wrong shape": b'{"rows": 3}',
-            "wrong types": json.dumps({"dataframe_records": [wrong]}).encode(),
-            "missing columns": b'{"dataframe_records": [{}]}',
-            "oversized": b'{"dataframe_records": [' + b" " * 20_000_000 + b"]}",
-        }
-        for name, body in bad.items():
-            try:
-                response = self._http.post(
-                    self.url + self._serving.predict,
-                    content=body,
-                    headers={"Content-Type": "application/json"},
-                )
-                said = f"{response.status_code}: {response.text[:120]}"
-                polite = 400 <= response.status_code < 500 and bool(response.text)
-            except httpx.HTTPError as error:
-                # Closing the connection on an oversized body is an answer, too.
-                said, polite = f"{type(error).__name__}", name == "oversized"
-            yield Check(f"bad request: {name}", Verdict.PASS if polite else Verdict.FAIL, said)
-        try:
-            status = self._predict([dict(example.request)]).status_code
-            verdict = Verdict.PASS if status == httpx.codes.OK else Verdict.FAIL
-            yield Check("alive after bad requests", verdict, f"it answers {status}")
-        except httpx.HTTPError as error:
-            yield Check("alive after bad requests", Verdict.FAIL, type(error).__name__)
+    @property
+    def predict_url(self) -> str:
+        return self.url + self._serving.predict
 
-    def latency(self, examples: Sequence[Example]) -> dict[str, float]:
-        """Percentiles in ms over single-row requests, one after another.
+    def predict(self, rows: list[dict[str, Any]]) -> httpx.Response:
+        return self._http.post(self.predict_url, json={"dataframe_records": rows})
 
-        Raises DeployError when one is not answered.
-        """
-        taken = []
-        for example in islice(cycle(examples), LATENCY_REQUESTS):
-            started = time.perf_counter()
-            try:
-                self._predict([dict(example.request)]).raise_for_status()
-            except httpx.HTTPError as error:
-                raise DeployError(
-                    f"a request was not answered while its latency was measured: {error}",
-                    where=self.url + self._serving.predict,
-                ) from None
-            taken.append((time.perf_counter() - started) * 1000)
-        percentiles = statistics.quantiles(taken, n=100, method="inclusive")
-        return {f"p{rank}_ms": round(percentiles[rank - 1], 3) for rank in (50, 95, 99)}
-
-    def _predict(self, rows: list[dict[str, Any]]) -> httpx.Response:
-        return self._http.post(self.url + self._serving.predict, json={"dataframe_records": rows})
+    def send(
+        self, method: str, body: bytes, content_type: str, path: str | None = None
+    ) -> httpx.Response:
+        """A request as it is given. path: None is where predictions are asked for."""
+        url = self.predict_url if path is None else self.url + path
+        headers = {"Content-Type": content_type}
+        return self._http.request(method, url, content=body, headers=headers)
 
 
 @contextmanager
 def connect(url: str, serving: Serving) -> Iterator[RunningService]:
-    with httpx.Client(timeout=TIMEOUT_SECONDS) as http:
+    # As many connections as a load asks for, each kept: making one is no part of an answer.
+    limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
+    with httpx.Client(timeout=TIMEOUT_SECONDS, limits=limits) as http:
         yield RunningService(url, serving, http)

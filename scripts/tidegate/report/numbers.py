@@ -83,7 +83,15 @@ def allowed(result: Result) -> str:
 
 
 def budget_allowed(budget: Result) -> str:
-    """The limit, and what makes it where the champion's figure has a part in it."""
+    """The limits, and what makes them where the champion's figure has a part in it."""
+    least = "" if budget.get("min") is None else f"≥{_TIGHT}{limit(budget['min'])}"
+    if budget["limit"] is None:
+        return least
+    most = _most_allowed(budget)
+    return f"{least}, ≤{_TIGHT}{most}" if least else most
+
+
+def _most_allowed(budget: Result) -> str:
     at, increase = limit(budget["limit"]), budget["max_increase"]
     if increase is None or budget["champion"] is None:
         return at

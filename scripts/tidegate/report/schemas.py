@@ -42,7 +42,8 @@ _BUDGET = _object(
     champion=_NUMBER_OR_NULL,
     # In the figure's unit, or a share of the champion's figure such as 10%.
     max_increase={"type": ["number", "string", "null"], "pattern": "%$"},
-    limit=_NUMBER,
+    limit=_NUMBER_OR_NULL,
+    min=_NUMBER_OR_NULL,
 )
 _SEEN = _object(name=_TEXT, verdict=_VERDICT, detail=_TEXT)
 _STEP = _object(name=_TEXT, verdict=_VERDICT, seconds=_NUMBER, detail=_TEXT)
@@ -288,8 +289,10 @@ FIELDS: Mapping[str, Mapping[str, Schema]] = {
             reference=_TEXT,
             size_mb=_NUMBER,
             labels=_map(_TEXT),
+            builder={"enum": ["classic", "buildkit", "buildx"]},
         ),
         "release": _RELEASE,
+        "record": _RECORD,
     },
     "test-image": {
         "image": _nullable(_IMAGE),
@@ -297,6 +300,19 @@ FIELDS: Mapping[str, Mapping[str, Schema]] = {
         "checks": _list(_SEEN),
         "latency": _map(_NUMBER),
         "memory_mb": _NUMBER,
+        "load": _nullable(
+            _object(
+                requests=_COUNT,
+                concurrency=_COUNT,
+                rows=_COUNT,
+                seconds=_NUMBER,
+                throughput_rps=_NUMBER,
+                p50_ms=_NUMBER,
+                p95_ms=_NUMBER,
+                p99_ms=_NUMBER,
+                memory_mb=_NUMBER,
+            )
+        ),
         "budgets": _list(_BUDGET),
         "notes": _list(_TEXT),
     },

@@ -114,6 +114,21 @@ def test_load__three_lines_are_enough_for_data_checks(
             "latency",
             "'latency' is no known budget",
         ),
+        (
+            WHOLE.replace("latency-p95-ms: 50", "latency-p95-ms: {}"),
+            "latency-p95-ms",
+            "set max, max-increase or min",
+        ),
+        (
+            WHOLE.replace("latency-p95-ms: 50", "latency-p95-ms: {min: 5, max: 4}"),
+            "latency-p95-ms",
+            "min 5 is above max 4",
+        ),
+        (
+            WHOLE.replace("latency-p95-ms: 50", "throughput-rps: 50"),
+            "gate:",
+            "write {min: 50}",
+        ),
         (WHOLE.replace("{max-regression: 0.01}", "{}"), "log-loss", "a metric without a bound"),
         (
             WHOLE.replace("max-failing-rows: 0", "max-failing-rows: 5 %%"),

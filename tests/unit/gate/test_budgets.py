@@ -127,7 +127,34 @@ def test_judge_budgets__absolute_budget_needs_no_champion_and_shows_its_figure()
     assert (result.limit, result.before, notes) == (50, 48.0, [])
 
 
-def test_budget_result__json_keeps_its_keys_and_adds_three() -> None:
+@pytest.mark.parametrize(
+    ("limits", "value", "verdict"),
+    [
+        ({"min": 50}, 50, "pass"),
+        ({"min": 50}, 49.9, "fail"),
+        ({"min": 50}, float("nan"), "fail"),
+        ({"min": 50, "max": 60}, 60, "pass"),
+        ({"min": 50, "max": 60}, 61, "fail"),
+        ({"min": 50, "max-increase": "10%"}, 60, "fail"),
+    ],
+)
+def test_judge_budgets__min_holds_from_below(
+    limits: dict[str, Any], value: float, verdict: str
+) -> None:
+    result, notes = judged(limits, value, {"throughput-rps": 50.0}, "throughput-rps")
+    assert result is not None
+    assert (str(result.verdict), result.min, notes) == (verdict, 50, [])
+    assert (result.limit is None) == (limits == {"min": 50})
+
+
+def test_judge_budgets__without_a_champion_min_is_judged_alone_and_said_so() -> None:
+    result, (note,) = judged({"min": 50, "max-increase": "10%"}, 40, None)
+    assert result is not None
+    assert result.verdict is Verdict.FAIL
+    assert note.startswith("latency-p95-ms was held to its min alone:")
+
+
+def test_budget_result__json_keeps_its_keys_and_adds_to_them() -> None:
     result, _ = judged({"max": 60, "max-increase": "10%"}, 53, {"latency-p95-ms": 48.0})
     assert result is not None
     assert result.to_dict() == {
@@ -139,6 +166,7 @@ def test_budget_result__json_keeps_its_keys_and_adds_three() -> None:
         "champion": 48.0,
         "max_increase": "10%",
         "limit": 52.8,
+        "min": None,
     }
 
 

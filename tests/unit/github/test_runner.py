@@ -74,8 +74,18 @@ def test_publish__undecided__sets_every_output_and_one_error(tmp_path):
         ("register-model", {"version": "3", "release": "v3-ab"}, {"release": "v3-ab"}),
         (
             "build-image",
-            {"release": {"id": "v3-ab"}, "image": {"reference": "r@sha256:1", "digest": None}},
-            {"release": "v3-ab", "image": "r@sha256:1", "image-digest": ""},
+            {
+                "release": {"id": "v3-ab"},
+                "image": {"repository": "r", "reference": "r@sha256:1", "digest": None},
+                "record": {"verdict": "pass", "digest": "sha256:2"},
+            },
+            {
+                "release": "v3-ab",
+                "image": "r@sha256:1",
+                "image-name": "r",
+                "image-digest": "",
+                "record-json": '{"verdict": "pass", "digest": "sha256:2"}',
+            },
         ),
         ("promote", {"after": "v3-ab", "before": None}, {"release": "v3-ab", "before": ""}),
         ("rollback", {"after": "v2-cd", "before": "v3-ab"}, {"before": "v3-ab"}),

@@ -67,8 +67,10 @@ OWN: dict[str, dict[str, Any]] = {
             "reference": "sha256:" + "12" * 32,
             "size_mb": 812.5,
             "labels": {"org.opencontainers.image.revision": COMMIT},
+            "builder": "classic",
         },
         "release": RELEASE,
+        "record": gate_report()["record"],
     },
     "test-image": {
         "image": RELEASE["image"],
@@ -76,7 +78,19 @@ OWN: dict[str, dict[str, Any]] = {
         "checks": [{"name": "ready", "verdict": "pass", "detail": "after 1.2 s"}],
         "latency": {"p50_ms": 3.2, "p95_ms": 4.8, "p99_ms": 9.9},
         "memory_mb": 211.0,
+        "load": {
+            "requests": 400,
+            "concurrency": 4,
+            "rows": 1,
+            "seconds": 1.5,
+            "throughput_rps": 266.7,
+            "p50_ms": 12.1,
+            "p95_ms": 21.6,
+            "p99_ms": 40.2,
+            "memory_mb": 230.5,
+        },
         "budgets": [
+            budget(name="throughput-rps", value=266.7, max=None, limit=None, min=100.0),
             budget(name="latency-p95-ms", value=4.8, max=50.0),
             budget(
                 name="memory-mb",
@@ -259,6 +273,45 @@ def test_render_verb__image_budgets__show_champion_limit_and_what_was_not_judged
     assert ["✅", "latency-p95-ms", "4.8", "–", "50"] in rows
     assert ["✅", "memory-mb", "211", "200", "220", "(+10", "%)"] in rows
     assert "image-size-mb was not judged: there is no champion" in shown
+
+
+def test_render_verb__tested_image__shows_what_was_measured_alone_and_under_load():
+    shown = read(render_verb("test-image", REPORTS["test-image"])).text
+
+    assert "The image keeps its promises" in shown
+    assert "400 of 1 row, 4 at a time" in shown
+    assert "267 a second" in shown
+
+
+def test_render_verb__image_that_breaks_a_promise__says_what_to_mend_first():
+    broken = {"name": "bad request: <x>", "verdict": "fail", "detail": "sent: <x>; it answered 500"}
+    over = budget(
+        name="throughput-rps", value=20.0, max=None, limit=None, min=100.0, verdict="fail"
+    )
+    own = {**REPORTS["test-image"], "verdict": "fail", "blocked": True, "load": None}
+    one = read(render_verb("test-image", {**own, "checks": [broken]})).text
+    two = read(render_verb("test-image", {**own, "budgets": [over]})).text
+
+    assert "The image breaks 1 promise" in one
+    assert one.count("sent: <x>; it answered 500") == 1
+    assert one.index("it answered 500") < one.index("see above")
+    assert "The image breaks 1 budget" in two
+    assert "throughput-rps is 20, and ≥ 100 is allowed" in two.replace("\N{NO-BREAK SPACE}", " ")
+
+
+@pytest.mark.parametrize(
+    ("digest", "builder", "said"),
+    [
+        (None, "classic", "on this engine alone"),
+        ("sha256:" + "34" * 32, "buildkit", "It was pushed, and is addressed by its digest"),
+        ("sha256:" + "34" * 32, "buildx", "with a list of what is inside and how it was built"),
+    ],
+)
+def test_render_verb__built_image__says_where_it_is(digest, builder, said):
+    report = REPORTS["build-image"]
+    image = {**report["image"], "digest": digest, "builder": builder}
+
+    assert said in read(render_verb("build-image", {**report, "image": image})).text
 
 
 def test_render_verb__budgets_without_a_champion__have_no_column_for_it():
