@@ -7,7 +7,10 @@ import warnings
 from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import pairwise
+from typing import Any
 
+import pandera.pandas
+import pandera.polars
 import polars as pl
 import pytest
 from hypothesis import given, note, reject
@@ -101,3 +104,40 @@ def test_hold__finds_what_pandera_finds(backend: Backend, data: st.DataObject) -
         with pandera_on():
             valid = refusal(definition, frames_of(schema, table).table) is None
         assert valid is (blocked == 0)
+
+
+WRONG_ONCE: dict[str, tuple[Backend, Any, pl.DataFrame]] = {
+    "a column that pandera adds and does not look at": (
+        "polars",
+        pandera.polars.DataFrameSchema(
+            {
+                "b": pandera.polars.Column(
+                    pl.Int64,
+                    pandera.polars.Check.eq(1, raise_warning=True),
+                    unique=True,
+                    default=0,
+                )
+            },
+            add_missing_columns=True,
+        ),
+        pl.DataFrame({"a": [1.5, 1.5]}),
+    ),
+    "dates that are all null are texts to pandera": (
+        "pandas",
+        pandera.pandas.DataFrameSchema(
+            {"a": pandera.pandas.Column("string[pyarrow]", nullable=True)}
+        ),
+        pl.DataFrame({"a": [None, None, None]}, schema={"a": pl.Date}),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", WRONG_ONCE)
+def test_hold__finds_what_pandera_finds_in_cases_that_were_wrong_once(case: str) -> None:
+    backend, definition, table = WRONG_ONCE[case]
+    schema = Schema("test", backend, definition)
+    held = hold(schema, part_of(table))
+    assert found(held, table.height) == expected(schema, table)
+    with pandera_on():
+        valid = refusal(definition, frames_of(schema, table).table) is None
+    assert valid is (held.blocked == 0)

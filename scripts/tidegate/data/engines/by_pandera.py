@@ -180,6 +180,8 @@ def _judge_each(
     definition: Any, frames: Frames, rules: Collection[Rule] | None = None
 ) -> Iterator[Outcome]:
     frame, unconvertible = _parsed(definition, frames)
+    # pandera's Polars backend does not look at the columns that it adds itself.
+    added = {*frame.columns} - {*frames.table.columns} if isinstance(frames, PolarsFrames) else ()
     faulty: set[str | None] = set()  # columns that are lost, or of another type
     for test in tests_of(definition, frame):
         rule, is_check = test.rule, isinstance(test.question, Passes)
@@ -189,6 +191,10 @@ def _judge_each(
         if test.lost or (is_check and rule.column in faulty):
             if wanted:
                 yield Outcome(rule, None)
+            continue
+        if rule.column in added:
+            if wanted:
+                yield Outcome(rule, np.zeros(frames.height, dtype=bool))
             continue
         try:
             failing, whole = _answer(test.question, frames, frame, unconvertible)

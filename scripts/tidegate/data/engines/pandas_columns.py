@@ -87,8 +87,8 @@ class PandasColumns:
         found = mistyped(frames, frame, name, dtype)
         if self.values[name].dtype == "object":
             # pandera looks at each object: it might not take nulls for what it takes the rest for.
-            full = self._sample(name, nulls=False)
-            if mistyped(full, full.table, name, dtype) != found:
+            alike = self._sample(name, nulls=False), self._sample(name, values=False)
+            if any(mistyped(frames, frames.table, name, dtype) != found for frames in alike):
                 raise NotCompiledError("pandera looks at each object")
         return found
 
@@ -133,14 +133,15 @@ class PandasColumns:
             values, kind = values.cast(pl.Float64), pl.Float64()
         self.values[name] = Values(values, kind, dtype, masked)
 
-    def _sample(self, name: str, *, nulls: bool) -> PandasFrames:
+    def _sample(self, name: str, *, values: bool = True, nulls: bool = True) -> PandasFrames:
+        """A column of this type, with a value, with a null, or with both."""
         kind = self.schema[name]
-        values = [_SAMPLES[kind.base_type()], *([None] if nulls else [])]
+        rows = [*([_SAMPLES[kind.base_type()]] if values else []), *([None] if nulls else [])]
         if isinstance(kind, pl.Datetime) and kind.time_zone is not None:
-            series = pl.Series(values, dtype=pl.Datetime(kind.time_unit))
+            series = pl.Series(rows, dtype=pl.Datetime(kind.time_unit))
             series = series.dt.replace_time_zone("UTC").dt.convert_time_zone(kind.time_zone)
         else:
-            series = pl.Series(values, dtype=kind)
+            series = pl.Series(rows, dtype=kind)
         return PandasFrames(self.of, series.to_frame(name))
 
     def _parse(self, name: str, definition: Any, declarations: Sequence[Any]) -> None:
