@@ -74,7 +74,7 @@ def ensure_present(client: DockerClient, image: ImageReference) -> None:
             ) from None
 
 
-def start_container(
+def create_container(
     client: DockerClient,
     image: ImageReference,
     name: str,
@@ -84,43 +84,45 @@ def start_container(
     environment: Mapping[str, str],
     labels: Mapping[str, str],
 ) -> Container:
-    """Start a container that can write nowhere but /tmp and has no capabilities.
+    """Make a container that can write nowhere but /tmp and has no capabilities; not yet started.
 
-    host_port: None takes a free one, for this machine alone. Raises ImageError, such as for a port
-    in use.
+    host_port: None takes a free one, for this machine alone.
     """
+    return client.containers.create(
+        image.reference,
+        name=name,
+        detach=True,
+        ports={f"{container_port}/tcp": host_port or ("127.0.0.1", 0)},
+        environment=dict(environment),
+        labels=dict(labels),
+        read_only=True,
+        tmpfs={"/tmp": "size=64m"},  # noqa: S108 - inside the container
+        cap_drop=["ALL"],
+        security_opt=["no-new-privileges"],
+        # A deployed service comes back with its engine; one under test ends when it crashes.
+        restart_policy=cast("Any", {"Name": "unless-stopped"} if host_port else None),
+    )
+
+
+def start_container(container: Container) -> None:
+    """Start what was created. Raises ImageError, such as for a port in use; it is gone then."""
     from docker.errors import DockerException
 
-    container = None
     try:
-        container = client.containers.create(
-            image.reference,
-            name=name,
-            detach=True,
-            ports={f"{container_port}/tcp": host_port or ("127.0.0.1", 0)},
-            environment=dict(environment),
-            labels=dict(labels),
-            read_only=True,
-            tmpfs={"/tmp": "size=64m"},  # noqa: S108 - inside the container
-            cap_drop=["ALL"],
-            security_opt=["no-new-privileges"],
-            # A deployed service comes back with its engine; one under test ends when it crashes.
-            restart_policy=cast("Any", {"Name": "unless-stopped"} if host_port else None),
-        )
         container.start()
     except DockerException as error:
-        if container is not None:
-            container.remove(force=True)
+        container.remove(force=True)
         taken = "port is already allocated" in str(error) or "address already in use" in str(error)
+        bindings = container.attrs["HostConfig"]["PortBindings"] or {}
+        ports = ", ".join(port["HostPort"] for of in bindings.values() for port in of)
         raise ImageError(
-            f"port {host_port} is in use by something else" if taken else
+            f"port {ports} is in use by something else" if taken else
             f"the container does not start: {error}",
-            where=name,
+            where=container.name,
             remedy="stop what listens there, or give the environment another port" if taken else
             "run the image by hand and read its log",
         ) from None  # fmt: skip
     container.reload()
-    return container
 
 
 def published_port(container: Container, container_port: int) -> int:
@@ -141,16 +143,18 @@ def temporary_container(
     environment: Mapping[str, str],
 ) -> Iterator[tuple[Container, str]]:
     """(container, its URL), gone afterwards; what it said last goes into a DeployError."""
-    remove_container(client, name)
-    container = start_container(
-        client,
-        image,
-        name,
-        container_port=container_port,
-        host_port=None,
-        environment=environment,
-        labels={},
-    )
+    with engine_obeys(f"{name} is made"):
+        remove_container(client, name)
+        container = create_container(
+            client,
+            image,
+            name,
+            container_port=container_port,
+            host_port=None,
+            environment=environment,
+            labels={},
+        )
+    start_container(container)
     try:
         yield container, f"http://127.0.0.1:{published_port(container, container_port)}"
     except DeployError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING
 
 from tidegate.config import Config
 from tidegate.errors import DeployError
@@ -12,6 +13,9 @@ from tidegate.release.deployers import Verify
 from tidegate.release.image import LABEL
 from tidegate.release.release import ImageReference, Release
 from tidegate.release.serving import connect
+
+if TYPE_CHECKING:
+    from docker.models.containers import Container
 
 
 class DockerDeployer:
@@ -66,9 +70,11 @@ class DockerDeployer:
 
     def _take_back_half_a_switch(self) -> None:
         kept = images.find_container(self._client, self._previous)
+        there = images.find_container(self._client, self._name)
         if kept is None or kept.status != "running":
             return
-        if images.find_container(self._client, self._name) is None:
+        if there is None or there.status != "running":
+            images.remove_container(self._client, self._name)
             kept.rename(self._name)
 
     def _restore(self, previous: Release | None) -> None:
@@ -81,7 +87,8 @@ class DockerDeployer:
             kept.start()
             self._wait()
         elif previous.image is not None:
-            self._start(previous, previous.image)
+            images.start_container(self._create(previous, previous.image))
+            self._wait()
 
     def _switch(self, release: Release, image: ImageReference) -> float:
         """Seconds from stopping the old container to the new one being ready."""
@@ -93,15 +100,17 @@ class DockerDeployer:
             old.rename(self._previous)
         elif old is not None:
             old.remove(force=True)
+        made = self._create(release, image)
         started = time.monotonic()
         kept = images.find_container(self._client, self._previous)
         if kept is not None:
             kept.stop(timeout=10)
-        self._start(release, image)
+        images.start_container(made)
+        self._wait()
         return time.monotonic() - started
 
-    def _start(self, release: Release, image: ImageReference) -> None:
-        images.start_container(
+    def _create(self, release: Release, image: ImageReference) -> Container:
+        return images.create_container(
             self._client,
             image,
             self._name,
@@ -110,7 +119,6 @@ class DockerDeployer:
             environment=self._variables(release),
             labels={LABEL + "release": release.id, LABEL + "environment": self._environment},
         )
-        self._wait()
 
     def _wait(self) -> None:
         with connect(self.url, self._config.serving) as service:
