@@ -26,7 +26,7 @@ from shop import Clock, Shop
 from tidegate.release import status
 from tidegate.release.deployers import command
 from tidegate.release.ledger import Ledger
-from tidegate.release.promotion import MoveReport
+from tidegate.release.steps import MoveReport
 
 # (owner, names of what has an effect). The lease's beat, in a thread of its own, is left out.
 EFFECTS: tuple[tuple[Any, tuple[str, ...]], ...] = (

@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +25,22 @@ STARTUP_SECONDS = 90
 POSTGRES_FOLDERS = "/usr/lib/postgresql"
 
 
+@dataclass(frozen=True)
+class Server:
+    """A server that runs."""
+
+    url: str
+    process: subprocess.Popen[bytes]
+
+    def kill(self) -> None:
+        """End it at once, with all that it started."""
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait(timeout=30)
+
+
 @contextmanager
-def mlflow_server(folder: Path, store: str) -> Iterator[str]:
-    """The URL of an MLflow server that keeps its runs in the database `store`."""
+def mlflow_server(folder: Path, store: str) -> Iterator[Server]:
+    """An MLflow server that keeps its runs in the database `store`."""
     url = f"http://127.0.0.1:{(port := free_port())}"
     command = [
         *(sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port)),
@@ -37,8 +51,8 @@ def mlflow_server(folder: Path, store: str) -> Iterator[str]:
     environ = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     with running(
         command, folder / "mlflow.log", lambda: _answers(url), signal.SIGTERM, env=environ
-    ):
-        yield url
+    ) as process:
+        yield Server(url, process)
 
 
 @contextmanager
@@ -78,7 +92,7 @@ def postgres() -> Iterator[str]:
 @contextmanager
 def running(
     command: list[str], log: Path, is_up: Any, ends_by: signal.Signals, **options: Any
-) -> Iterator[None]:
+) -> Iterator[subprocess.Popen[bytes]]:
     """A server in the background, from when it is up; ended afterwards."""
     with log.open("wb") as stream:
         process = subprocess.Popen(
@@ -95,7 +109,7 @@ def running(
             assert process.poll() is None, log.read_text()
             assert time.monotonic() - started < STARTUP_SECONDS, log.read_text()
             time.sleep(0.2)
-        yield
+        yield process
     finally:
         process.send_signal(ends_by)
         process.wait(timeout=30)

@@ -28,8 +28,9 @@ from tidegate.context import Context
 from tidegate.gate import record as records
 from tidegate.registry import Registry
 from tidegate.release.ledger import Event, Ledger
-from tidegate.release.promotion import Mover, MoveReport
+from tidegate.release.promotion import Mover
 from tidegate.release.registration import RegistrationReport, register_candidate
+from tidegate.release.steps import MoveReport
 
 REPORTS = "reports/tidegate"
 

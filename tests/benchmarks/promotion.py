@@ -24,7 +24,7 @@ from docker_shop import REPOSITORY, build, dockerized
 from kill_points import Move, effects_of, kill_and_repeat
 from shop import Shop, command_config, docker_config
 from tidegate.release import image as images
-from tidegate.release.promotion import MoveReport
+from tidegate.release.steps import MoveReport
 
 REPEATS = 5
 REQUESTS_A_SECOND = 50

@@ -15,9 +15,9 @@ from tidegate.release import image as images
 from tidegate.release.deployers.docker import DockerDeployer
 from tidegate.release.image_test import ImageReport, hold_image
 from tidegate.release.ledger import Ledger
-from tidegate.release.promotion import MoveReport
 from tidegate.release.registration import create_release
 from tidegate.release.release import ImageReference
+from tidegate.release.steps import MoveReport
 
 if TYPE_CHECKING:
     from docker import DockerClient

@@ -14,7 +14,8 @@ import argparse
 
 from tidegate.config import Config
 from tidegate.context import Context
-from tidegate.release.promotion import Mover, MoveReport
+from tidegate.release.promotion import Mover
+from tidegate.release.steps import MoveReport
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

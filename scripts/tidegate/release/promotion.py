@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 from tidegate.config import Config
 from tidegate.context import Context
-from tidegate.errors import DeployError, GitHubError, TidegateError
-from tidegate.gate import record as records
-from tidegate.registry import (
-    EXAMPLES_ARTIFACT,
-    GATE_REPORT_ARTIFACT,
-    ModelVersion,
-    Registry,
-    version_in_words,
-)
+from tidegate.errors import DeployError, TidegateError
+from tidegate.registry import EXAMPLES_ARTIFACT, ModelVersion, Registry
 from tidegate.release.deployers import Deployer, deployer_for
 from tidegate.release.lease import Lease, Leased
 from tidegate.release.ledger import (
@@ -30,63 +20,15 @@ from tidegate.release.ledger import (
     holds,
     last_release,
     moves,
-    stay,
     time_after,
 )
+from tidegate.release.preflight import Preflight, Refused
 from tidegate.release.release import Release
 from tidegate.release.serving import Example, connect, read_examples
+from tidegate.release.steps import MoveReport, Step
 from tidegate.verdict import Verdict
 
 MAX_REASON = 2_000  # characters: MLflow takes some thousands in a tag
-
-
-@dataclass(frozen=True)
-class Step:
-    """One step, how it went and how long it took."""
-
-    name: str
-    verdict: Verdict
-    seconds: float
-    detail: str
-
-    def to_dict(self) -> dict[str, Any]:
-        return {
-            "name": self.name,
-            "verdict": str(self.verdict),
-            "seconds": round(self.seconds, 3),
-            "detail": self.detail,
-        }
-
-
-@dataclass
-class MoveReport:
-    """What a promotion, roll-back or hold did. before, after: ids of releases."""
-
-    service: str
-    environment: str
-    before: str | None
-    after: str | None
-    steps: list[Step] = field(default_factory=list)
-    event: Event | None = None
-
-    @property
-    def verdict(self) -> Verdict:
-        failed = any(step.verdict is not Verdict.PASS for step in self.steps)
-        return Verdict.FAIL if failed else Verdict.PASS
-
-    @property
-    def blocked(self) -> bool:
-        return self.verdict is Verdict.FAIL
-
-    def to_dict(self) -> dict[str, Any]:
-        return {
-            "service": self.service,
-            "environment": self.environment,
-            "before": self.before,
-            "after": self.after,
-            "steps": [step.to_dict() for step in self.steps],
-            "event": None if self.event is None else self.event.to_dict(),
-        }
 
 
 @dataclass(frozen=True)
@@ -96,10 +38,6 @@ class _Move:
     kind: str
     approver: str | None
     reason: str | None
-
-
-class Refused(Exception):
-    """A check of the preflight says no."""
 
 
 class Unverified(TidegateError):
@@ -136,7 +74,6 @@ class Mover:
         return self._alone(
             _Move("promotion", approver, reason),
             lambda events: self.ledger.release(release_id),  # noqa: ARG005
-            self._may_promote,
         )
 
     def rollback(self, to: str | None, approver: str | None, reason: str) -> MoveReport:
@@ -145,9 +82,7 @@ class Mover:
         to: id of a release that ran there; None is the one that ran before the present one.
         """
         return self._alone(
-            _Move("rollback", approver, reason),
-            lambda events: self._earlier(events, to),
-            self._no_more_checks,
+            _Move("rollback", approver, reason), lambda events: self._earlier(events, to)
         )
 
     def hold(self, *, release: bool, reason: str | None) -> MoveReport:
@@ -165,7 +100,6 @@ class Mover:
         self,
         move: _Move,
         choose: Callable[[Sequence[Event]], Release],
-        checks: Callable[[Release, Sequence[Event]], Iterator[str]],
     ) -> MoveReport:
         """Make a move while nobody else makes one; what stands in the ledger is read only then."""
         if move.reason is not None and len(move.reason) > MAX_REASON:
@@ -182,7 +116,7 @@ class Mover:
         try:
             with self.ledger.lease(self.environment, self.context.timestamp(), holder) as lease:
                 events = self.ledger.events()
-                return self._move(move, choose(events), events, checks, lease, started)
+                return self._move(move, choose(events), events, lease, started)
         except Leased as refusal:
             now = last_release(self.ledger.events(), self.environment)
             step = Step("preflight", Verdict.FAIL, time.monotonic() - started, str(refusal))
@@ -214,23 +148,29 @@ class Mover:
         move: _Move,
         release: Release,
         events: Sequence[Event],
-        checks: Callable[[Release, Sequence[Event]], Iterator[str]],
         lease: Lease,
         started: float,
     ) -> MoveReport:
         before = last_release(events, self.environment)
-        report = MoveReport(self.config.service, self.environment, before, before)
+        report = MoveReport(
+            self.config.service,
+            self.environment,
+            before,
+            before,
+            watched=self.context.interactive,
+        )
         approved_by: list[str] = []
 
         def preflight() -> str:
-            said = list(checks(release, events))
-            who = self._approval(release, move.approver)
+            ask = Preflight(self.config, self.context, self.registry, self.environment)
+            said = list(ask.promotion(release, events)) if move.kind == "promotion" else []
+            who = ask.approval(release, move.approver)
             if who is not None:
                 approved_by.append(who)
                 said.append(f"approved by {who}")
             return "; ".join(said) or "nothing stands against it"
 
-        if not _run(report, "preflight", preflight, Refused):
+        if not report.take("preflight", preflight, Refused):
             return report
         deployer = deployer_for(self.config, self.environment, self.registry, self.context.environ)
         # What is needed to put things back is fetched now: the registry may not answer then.
@@ -268,11 +208,11 @@ class Mover:
 
         champion = self.registry.champion() if self.config.is_last(self.environment) else None
         try:
-            good = _run(
-                report, "deploy", lambda: deployer.deploy(release, verify), Unverified
-            ) and _run(report, "verify", verified, Unverified)
+            good = report.take(
+                "deploy", lambda: deployer.deploy(release, verify), Unverified
+            ) and report.take("verify", verified, Unverified)
             if good:
-                _run(report, "record", record, Refused)
+                report.take("record", record, Refused)
         except Overtaken:
             raise
         except TidegateError as error:
@@ -311,100 +251,6 @@ class Mover:
                 what += f"; the alias {alias} may have moved: `tidegate status` will say"
         return DeployError(what, where=error.where, remedy=error.remedy)
 
-    def _may_promote(self, release: Release, events: Sequence[Event]) -> Iterator[str]:
-        """What a promotion asks beyond a roll-back: the gate's word, the path, no hold."""
-        yield self._gate_record(release)
-        yield from self._attested(release)
-        held = holds(events, self.environment)
-        if held is not None:
-            raise Refused(
-                f"{self.environment} is on hold since {held.at} ({held.in_words}); "
-                f"`tidegate hold --release --environment {self.environment}` lets it go"
-            )
-        previous = self.config.need_environment(self.environment).after
-        if previous is not None:
-            yield self._soaked(release, events, previous)
-
-    def _no_more_checks(self, release: Release, events: Sequence[Event]) -> Iterator[str]:  # noqa: ARG002
-        yield from ()
-
-    def _gate_record(self, release: Release) -> str:
-        version = self.registry.version(release.model_version)
-        with TemporaryDirectory() as folder:
-            path = self.registry.download(version, GATE_REPORT_ARTIFACT, Path(folder))
-            record = json.loads(path.read_text(encoding="utf-8"))["record"]
-        if not records.is_intact(record) or record["digest"] != release.record_digest:
-            raise Refused("the gate record is not the one that the release was made with")
-        if record["blocked"]:
-            raise Refused(f"the gate did not let it through: {record['verdict']}")
-        if self.config.is_last(self.environment):
-            judged_against = (record["baseline"] or {}).get("version")
-            champion = self.registry.champion()
-            now = None if champion is None else champion.version
-            if now not in {judged_against, release.model_version}:
-                raise Refused(
-                    f"the gate compared with {version_in_words(judged_against)}, and the champion "
-                    f"is now {version_in_words(now)}: judge it again by a new release"
-                )
-        return f"gate record {release.record_digest[7:17]} says {record['verdict']}"
-
-    def _attested(self, release: Release) -> Iterator[str]:
-        """What proves that image and gate record belong together, where the config asks for it."""
-        if self.config.image is None or self.config.image.attested_by is None:
-            return
-        from tidegate.github.attestations import attestation
-
-        if release.image is None or release.image.digest is None:
-            raise Refused(f"{release.id} has no pushed image, so nobody can have attested it")
-        try:
-            yield attestation(
-                release.image.reference,
-                release.record_digest,
-                self.config.image.attested_by,
-                self.context.environ,
-            )
-        except GitHubError as error:
-            raise Refused(str(error)) from None
-
-    def _soaked(self, release: Release, events: Sequence[Event], previous: str) -> str:
-        there = stay(events, previous)
-        if there is None or there.event.release != release.id:
-            runs = there.event.release if there else "nothing"
-            raise Refused(f"{previous} must hold {release.id} first; it runs {runs}")
-        since = there.since
-        minutes = (self.context.now() - datetime.fromisoformat(since)).total_seconds() / 60
-        asked = self.config.need_environment(self.environment).soak_minutes
-        if minutes < asked:
-            raise Refused(
-                f"{previous} has held it for {minutes:.0f} minutes, {asked:g} are asked for"
-            )
-        return f"{previous} holds it since {since}"
-
-    def _approval(self, release: Release, approver: str | None) -> str | None:
-        """Who approved; None where nobody has to."""
-        environment = self.config.need_environment(self.environment)
-        if environment.approval == "none":
-            return None
-        if environment.approval == "environment":
-            from tidegate.github.environments import approval
-
-            try:
-                return approval(self.environment, self.context.environ)
-            except GitHubError as error:
-                raise Refused(str(error)) from None
-        who = approver or self.context.environ.get("GITHUB_ACTOR")
-        # GitHub's logins are the same in any case, so Ada is not another person than ada.
-        author = release.author.lower()
-        others = [login for login in environment.approvers if login.lower() != author]
-        may = f"{' or '.join(others) or 'nobody of the approvers'} may"
-        if not who:
-            raise Refused(f"nobody approved it; {may} (--approver)")
-        if who.lower() == author:
-            raise Refused(f"{who} made this change and cannot approve it; {may}")
-        if who.lower() not in {login.lower() for login in others}:
-            raise Refused(f"{who} may not approve for {self.environment}; {may}")
-        return who
-
     def _verify(self, url: str, release: Release, examples: Sequence[Example]) -> None:
         with connect(url, self.config.serving) as service:
             service.wait_until_ready()
@@ -427,7 +273,7 @@ class Mover:
             deployer.restore(previous)
             return f"{previous.id if previous else 'nothing'} runs again"
 
-        _run(report, "put back", put_back, TidegateError)
+        report.take("put back", put_back, TidegateError)
 
     def _event(
         self,
@@ -452,19 +298,3 @@ class Mover:
             run_url=self.context.run_url(),
             seconds=None if seconds is None else round(seconds, 3),
         )
-
-
-def _run(
-    report: MoveReport,
-    name: str,
-    act: Callable[[], str],
-    expected: type[Exception],
-) -> bool:
-    """Do one step and write it into the report; whether it went well."""
-    started = time.monotonic()
-    try:
-        verdict, detail = Verdict.PASS, act()
-    except expected as error:
-        verdict, detail = Verdict.FAIL, str(error)
-    report.steps.append(Step(name, verdict, time.monotonic() - started, detail))
-    return verdict is Verdict.PASS

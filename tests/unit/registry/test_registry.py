@@ -20,8 +20,8 @@ pytestmark = [
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("mlflow")
-    with mlflow_server(folder, f"sqlite:///{folder}/mlflow.db") as url:
-        yield url
+    with mlflow_server(folder, f"sqlite:///{folder}/mlflow.db") as server:
+        yield server.url
 
 
 @pytest.fixture(params=["sqlite", "server"])

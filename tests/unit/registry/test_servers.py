@@ -26,11 +26,11 @@ def server(
 ) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("mlflow")
     if request.param == "sqlite":
-        with mlflow_server(folder, f"sqlite:///{folder}/mlflow.db") as url:
-            yield url
+        with mlflow_server(folder, f"sqlite:///{folder}/mlflow.db") as server:
+            yield server.url
         return
-    with postgres() as uri, mlflow_server(folder, uri) as url:
-        yield url
+    with postgres() as uri, mlflow_server(folder, uri) as server:
+        yield server.url
 
 
 @pytest.fixture

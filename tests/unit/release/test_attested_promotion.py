@@ -9,9 +9,9 @@ import pytest
 
 from shop import Shop
 from tidegate.release.ledger import Ledger
-from tidegate.release.promotion import MoveReport
 from tidegate.release.registration import create_release
 from tidegate.release.release import ImageReference
+from tidegate.release.steps import MoveReport
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # MLflow's own
 

@@ -27,10 +27,10 @@ from tidegate.release.deployers import kubernetes
 from tidegate.release.deployers.cluster import kubectl
 from tidegate.release.deployers.kubernetes import KubernetesDeployer
 from tidegate.release.ledger import Ledger
-from tidegate.release.promotion import MoveReport
 from tidegate.release.registration import create_release
 from tidegate.release.release import ImageReference, Release
 from tidegate.release.status import status
+from tidegate.release.steps import MoveReport
 
 REPOSITORY = "ghcr.io/acme/shop"
 REAL = shutil.which("kubectl", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")

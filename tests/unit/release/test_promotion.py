@@ -12,8 +12,8 @@ from tidegate.errors import ConfigError, DeployError
 from tidegate.registry import GATE_REPORT_ARTIFACT
 from tidegate.release.deployers import deployer_for
 from tidegate.release.ledger import Ledger
-from tidegate.release.promotion import MoveReport
 from tidegate.release.status import status
+from tidegate.release.steps import MoveReport
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # MLflow's own
 
