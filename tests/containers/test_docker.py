@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import socket
+import subprocess
 import time
 from typing import TYPE_CHECKING
 
 import pytest
 
 from docker_shop import BASE_IMAGE, REGISTRY, REPOSITORY, build, container, names
+from local_github.act import ROOT
 from shop import Shop, docker_config
 from tidegate.errors import DeployError, ImageError
 from tidegate.release import image as images
@@ -17,6 +20,7 @@ from tidegate.release.image_test import ImageReport, hold_image
 from tidegate.release.ledger import Ledger
 from tidegate.release.registration import create_release
 from tidegate.release.release import ImageReference
+from tidegate.release.status import status
 from tidegate.release.steps import MoveReport
 
 if TYPE_CHECKING:
@@ -26,6 +30,8 @@ pytestmark = [
     pytest.mark.docker,
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # MLflow's own
 ]
+
+DOCS = ROOT / "docs/releases.md"
 
 
 def held(shop: Shop, number: int) -> ImageReport:
@@ -278,3 +284,21 @@ def test_rollback__to_an_image_that_is_gone_is_an_error_and_what_runs_runs_on(
         shop.mover("staging").rollback(None, None, "errors since 03:00")
     assert shop.serves("staging") == "2"
     assert [event.kind for event in shop.moves("staging")] == ["promotion"] * 2
+
+
+def test_rollback__by_hand_as_the_docs_say_is_seen_and_then_written_down(
+    shop: Shop, engine: DockerClient
+) -> None:
+    shop.ship(1)
+    shop.ship(2)
+    (commands,) = re.findall(r"```sh\n(docker stop.*?)```", DOCS.read_text("utf-8"), re.DOTALL)
+    by_hand = commands.replace("SERVICE", shop.config.service)
+    subprocess.run(["bash", "-eu", "-c", by_hand], check=True, capture_output=True)
+    seen = status(shop.config, shop.context, "production").environments[0]
+    assert seen["drift"] == [f"{shop.release(1)} runs, the ledger says {shop.release(2)}"]
+    report = shop.mover("production").rollback(None, None, "errors since 03:00, MLflow was down")
+    assert not report.blocked
+    assert "runs there already" in report.steps[1].detail
+    assert (shop.serves("production"), shop.champion()) == ("1", "1")
+    assert not status(shop.config, shop.context, "production").blocked
+    assert "production-bad" in names(engine, shop)
