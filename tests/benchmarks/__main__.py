@@ -8,12 +8,13 @@ from __future__ import annotations
 import argparse
 import sys
 
-from benchmarks import data_speed, gate_speed, inference, promotion, start, table
+from benchmarks import data_speed, drift, gate_speed, inference, promotion, start, table
 
 BENCHMARKS = {
     "start": start.lines,
     "gate-speed": gate_speed.lines,
     "data-speed": data_speed.lines,
+    "drift": drift.lines,
     "inference": inference.lines,
     "promotion": promotion.lines,
 }

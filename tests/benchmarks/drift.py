@@ -1,6 +1,6 @@
 """Whether drift keeps its promises, and how fast it is: figures beside their targets.
 
-python tests/benchmarks/drift.py [--repetitions 1000] [--seed 1] [--speed | --promises]
+PYTHONPATH=tests python -m benchmarks.drift [--repetitions 1000] [--seed 1] [--speed | --promises]
 With 1,000 repetitions a rate of 1 % is known to 0.3 points. Each speed is a process of its own.
 """
 
@@ -23,11 +23,11 @@ import numpy as np
 import polars as pl
 from numpy.random import Generator
 
+from benchmarks.table import Line, show
 from tidegate.config import Drift
 from tidegate.data.drift.examination import compare
 from tidegate.verdict import Verdict
 
-Line = tuple[str, str, str]
 Draw = Callable[[Generator], Counter[str]]
 CONFIDENCE = 0.99
 LIMIT = 0.2
@@ -49,28 +49,38 @@ print(seconds, used.ru_utime + used.ru_stime, used.ru_maxrss / 2**20)
 """
 
 
-def main() -> None:
+def lines(
+    repetitions: int = 1_000, seed: int = 1, *, promises: bool = True, speed: bool = True
+) -> Iterator[Line]:
+    """Whether drift keeps its promises, by simulation, and how fast it is."""
+    if promises:
+        spawn = multiprocessing.get_context("spawn")  # Polars' threads do not survive a fork
+        with ProcessPoolExecutor(mp_context=spawn) as pool:
+            for figures in (false_alarms, on_the_limit, power):
+                yield from figures(repetitions, seed, pool)
+    if speed:
+        yield _speed()
+
+
+def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repetitions", type=int, default=1_000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--speed", action="store_true", help="the speed alone")
     parser.add_argument("--promises", action="store_true", help="the simulations alone")
     chosen = parser.parse_args()
-    print("| figure | target | seen |\n| --- | --- | --- |")
-    if not chosen.speed:
-        spawn = multiprocessing.get_context("spawn")  # Polars' threads do not survive a fork
-        with ProcessPoolExecutor(mp_context=spawn) as pool:
-            for figure in (false_alarms, on_the_limit, power):
-                for line in figure(chosen.repetitions, chosen.seed, pool):
-                    print(f"| {' | '.join(line)} |", flush=True)
-    if not chosen.promises:
-        for line in speed():
-            print(f"| {' | '.join(line)} |", flush=True)
+    wanted = lines(
+        chosen.repetitions,
+        chosen.seed,
+        promises=not chosen.speed,
+        speed=not chosen.promises,
+    )
+    return 0 if show(wanted) else 1
 
 
 def repeated(work: Draw, times: int, seed: int, pool: ProcessPoolExecutor) -> Counter[str]:
     """The counts of about `times` repetitions, each batch with random numbers of its own."""
-    seeds = np.random.SeedSequence(seed).spawn(-(-times // BATCH))
+    seeds = np.random.SeedSequence(seed).spawn(max(1, -(-times // BATCH)))
     total: Counter[str] = Counter()
     for counts in pool.map(partial(_batch, work), seeds):
         total += counts
@@ -85,8 +95,9 @@ def _batch(work: Draw, seed: np.random.SeedSequence) -> Counter[str]:
     return total
 
 
-def percent(counts: Counter[str], name: str) -> str:
-    return f"{100 * counts[name] / counts['all']:.1f} %"
+def share(counts: Counter[str], name: str) -> float:
+    """In percent of all."""
+    return 100 * counts[name] / counts["all"]
 
 
 def table(rows: int, rng: Generator, moved: float = 0.0) -> pl.DataFrame:
@@ -119,13 +130,14 @@ def false_alarms(times: int, seed: int, pool: ProcessPoolExecutor) -> Iterator[L
     for rows, one_of in SIZES.items():
         for limit in (LIMIT, 1e-9):
             counts = repeated(partial(_alarm, rows, limit), times // one_of, seed, pool)
-            passed = (
-                f"; columns that pass: {100 * counts['passed'] / counts['all'] / COLUMNS:.1f} %"
-            )
-            yield (
+            failed, passed = share(counts, "failed"), share(counts, "passed") / COLUMNS
+            asked = 100 * (1 - CONFIDENCE)
+            beside = f"; columns that pass: {passed:.1f} %" if limit == LIMIT else ""
+            yield Line(
                 f"any of {COLUMNS} columns fails without drift, n = {rows:,}, tolerated {limit:g}",
-                f"≤ {100 * (1 - CONFIDENCE):.0f} %",
-                percent(counts, "failed") + (passed if limit == LIMIT else ""),
+                f"≤ {asked:.0f} %",
+                f"{failed:.1f} %{beside}",
+                failed <= asked,
             )
 
 
@@ -144,10 +156,12 @@ def on_the_limit(times: int, seed: int, pool: ProcessPoolExecutor) -> Iterator[L
         for reference_rows in sorted({rows, 10_000}):
             work = partial(_on_limit, rows, reference_rows, shift)
             counts = repeated(work, 4 * times // one_of, seed, pool)
-            yield (
+            failed, passed = share(counts, "fail"), share(counts, "pass")
+            yield Line(
                 f"PSI of {LIMIT:g}, all of it tolerated, n = {rows:,} against {reference_rows:,}",
                 "fails ≤ 1 %, passes ≤ 1.5 %",
-                f"fails {percent(counts, 'fail')}, passes {percent(counts, 'pass')}",
+                f"fails {failed:.1f} %, passes {passed:.1f} %",
+                failed <= 1 and passed <= 1.5,
             )
 
 
@@ -161,12 +175,13 @@ def power(times: int, seed: int, pool: ProcessPoolExecutor) -> Iterator[Line]:
     """From 100 rows of each side, on as many as an inconclusive column then asks for."""
     for name, psi, right in (("none", 0.0, "pass"), ("twice the tolerated PSI", 2 * LIMIT, "fail")):
         counts = repeated(partial(_advised, _shift_of(psi), right), times // 2, seed, pool)
-        share = 100 * counts["decided"] / max(1, counts["advised"])
-        yield (
+        decided = 100 * counts["decided"] / max(1, counts["advised"])
+        rightly = 100 * counts["right"] / max(1, counts["decided"])
+        yield Line(
             f"drift: {name}; decided on the rows advised",
             "≥ 80 %, ≥ 99 % of them right",
-            f"{share:.0f} % of {counts['advised']}, right: "
-            f"{100 * counts['right'] / max(1, counts['decided']):.1f} %",
+            f"{decided:.0f} % of {counts['advised']}, right: {rightly:.1f} %",
+            decided >= 80 and rightly >= 99,
         )
 
 
@@ -197,7 +212,7 @@ def _shift_of(psi: float) -> float:
     return low
 
 
-def speed() -> Iterator[Line]:
+def _speed() -> Line:
     """Drift and histograms of 10 M rows against 10 M, ten columns, in four Parquet files each."""
     with TemporaryDirectory() as name:
         for side in ("now", "before"):
@@ -213,12 +228,13 @@ def speed() -> Iterator[Line]:
             runs.append([float(figure) for figure in done.stdout.split()])
             time.sleep(1)
     seconds, processor, memory = np.median(runs, axis=0)
-    yield (
+    return Line(
         "10 M rows against 10 M, 10 columns: drift and histograms",
         "≤ 8 s, ≤ 1 GiB",
         f"{seconds:.1f} s ({processor:.1f} s of processor), {memory:.2f} GiB",
+        bool(seconds <= 8 and memory <= 1),
     )
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
