@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
+from tidegate.verdict import Verdict, worst
+
 COMMIT = "3f2a1bc9d04e5f60718293a4b5c6d7e8f9012345"
 
 
 def data_report(*datasets: dict[str, Any], **fields: Any) -> dict[str, Any]:
     """check-data's report; by default of one dataset that keeps its contract."""
     chosen = list(datasets) or [dataset()]
-    failing = any(item["verdict"] == "fail" for item in chosen)
+    verdict = worst(Verdict(item["verdict"]) for item in chosen)
     return {
         "schema_version": 1,
         "verb": "check-data",
-        "verdict": "fail" if failing else "pass",
-        "blocked": failing,
+        "verdict": str(verdict),
+        "blocked": verdict is not Verdict.PASS,
         "error": None,
         "service": "flight-delay",
         "commit": COMMIT,

@@ -4,7 +4,8 @@ Reads the `data` section of the config, or without a config one dataset that the
 pandas and Polars schemas, classes, objects, YAML and JSON; Parquet, CSV and JSON lines, files,
 folders, globs and object stores.
 
-Exit code 1 when more rows fail than the dataset tolerates, or a column is lost or of another type.
+Exit code 1 when more rows fail than the dataset tolerates, a column is lost or of another type, or
+drift that is to fail is there or cannot be ruled out.
 
 examples:
   tidegate check-data

@@ -21,12 +21,17 @@ from tidegate.verdict import Verdict
 
 @dataclass(frozen=True)
 class BeyondSchema:
-    """What was found. faulty: whether any of it keeps the dataset from passing."""
+    """What was found.
+
+    faulty: whether any of it fails the dataset. undecided: whether drift that is to fail is a
+    question that the rows cannot answer.
+    """
 
     checks: tuple[CheckResult, ...] = ()
     drift: tuple[Finding, ...] = ()
     profile: tuple[Finding, ...] = ()
     faulty: bool = False
+    undecided: bool = False
 
 
 def look_beyond_schema(
@@ -86,8 +91,14 @@ def look_beyond_schema(
             table.scan(), reference, dataset.drift,
             where=place_of(config, "data", name, "drift"), key=dataset.key, redact=dataset.redact,
         )  # fmt: skip
-    drifted = any(item.blocking and item.verdict is Verdict.FAIL for item in seen.drift)
-    return BeyondSchema(tuple(checks), seen.drift, seen.profile, faulty or drifted)
+    held_to = {item.verdict for item in seen.drift if item.blocking}
+    return BeyondSchema(
+        tuple(checks),
+        seen.drift,
+        seen.profile,
+        faulty=faulty or Verdict.FAIL in held_to,
+        undecided=Verdict.INCONCLUSIVE in held_to,
+    )
 
 
 def _has_rules(dataset: Dataset) -> bool:

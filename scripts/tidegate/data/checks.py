@@ -84,6 +84,7 @@ def check_files(
         failing_rows=sum(part.blocked for part in held),
         tolerated_rows=dataset.tolerated_rows(rows),
         faulty=is_faulty(held) or beyond.faulty,
+        undecided=beyond.undecided,
         checks=(*checks, *beyond.checks),
         engine=_engine_of(checks),
         redacted_columns=tuple(dataset.redact),

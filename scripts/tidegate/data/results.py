@@ -62,7 +62,7 @@ class DatasetResult:
     """A dataset against its schema. failing_rows counts each row once.
 
     faulty: a column is lost or of another type, a check fails as a whole or could not be judged.
-    That is never tolerated.
+    That is never tolerated. undecided: whether a column drifts that must not, the rows cannot tell.
     """
 
     name: str
@@ -81,11 +81,13 @@ class DatasetResult:
     contract: tuple[Finding, ...] = ()
     profile: tuple[Finding, ...] = ()  # histograms of columns, for the page
     redacted_columns: tuple[str, ...] = ()  # of which no value is shown
+    undecided: bool = False
 
     @property
     def verdict(self) -> Verdict:
-        too_many = self.failing_rows > self.tolerated_rows
-        return Verdict.FAIL if too_many or self.faulty else Verdict.PASS
+        if self.failing_rows > self.tolerated_rows or self.faulty:
+            return Verdict.FAIL
+        return Verdict.INCONCLUSIVE if self.undecided else Verdict.PASS
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -141,7 +143,7 @@ class DataReport:
 
     @property
     def blocked(self) -> bool:
-        return self.verdict is Verdict.FAIL
+        return self.verdict is not Verdict.PASS
 
     def to_dict(self) -> dict[str, Any]:
         digests = {dataset.name: dataset.digest for dataset in self.datasets}

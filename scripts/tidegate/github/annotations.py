@@ -125,10 +125,11 @@ def _of_failing(dataset: Report, files: _Files) -> Iterator[Annotation]:
 
 def _of_comparison(dataset: Report, files: _Files) -> Iterator[Annotation]:
     """Drift from the reference, and changes of the schema that break what kept to it."""
-    drifting = findings.drifting(dataset)
-    if drifting:
-        blocks = dataset["verdict"] == "fail" and bool(findings.blocking_drift(dataset))
-        message = f"{wording.sentence(wording.drift(dataset))}. {rules.REMEDIES['drift']}"
+    drifting, stopping = findings.drifting(dataset), findings.stopping_drift(dataset)
+    if drifting or stopping:
+        blocks = dataset["verdict"] != "pass" and bool(stopping)
+        remedy = rules.REMEDIES["drift" if drifting else "undecided-drift"]
+        message = f"{wording.sentence(wording.drift(dataset))}. {remedy}"
         place = next(files.of_dvc(dataset), None)
         yield Annotation("error" if blocks else "warning", _title(dataset, None), message, place)
     for change in findings.schema_changes(dataset):

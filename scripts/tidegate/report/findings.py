@@ -88,8 +88,14 @@ def state(check: Report, dataset: Report) -> str:
 
 
 def worst_first(datasets: Iterable[Report]) -> list[Report]:
-    """Failing datasets before others; the order of the config besides."""
-    return sorted(datasets, key=lambda dataset: bool(dataset["verdict"] != "fail"))
+    """Failing datasets, then those not decided; the order of the config besides."""
+    order = ("fail", "inconclusive", "pass")
+    return sorted(datasets, key=lambda dataset: order.index(dataset["verdict"]))
+
+
+def refused(data: Report) -> list[Report]:
+    """The datasets that stop the change, those that fail first."""
+    return [dataset for dataset in worst_first(data["datasets"]) if dataset["verdict"] != "pass"]
 
 
 def failing_datasets(data: Report) -> list[Report]:
@@ -133,9 +139,18 @@ def blocking_drift(dataset: Report) -> list[Report]:
 
 
 def noted_drift(dataset: Report) -> list[Report]:
-    """Those of them that are a warning, then the columns of which nobody can tell."""
-    noted = [found for found in drifting(dataset) if not found["blocking"]]
-    return noted + [found for found in dataset["drift"] if found["verdict"] == "inconclusive"]
+    """Those of them that are a warning, then the columns not decided where that stops nothing."""
+    return [item for item in _drift_to_look_at(dataset) if not item["blocking"]]
+
+
+def stopping_drift(dataset: Report) -> list[Report]:
+    """What stops the change where drift is to fail: columns that drift, then those not decided."""
+    return [item for item in _drift_to_look_at(dataset) if item["blocking"]]
+
+
+def _drift_to_look_at(dataset: Report) -> list[Report]:
+    undecided = [found for found in dataset["drift"] if found["verdict"] == "inconclusive"]
+    return [*drifting(dataset), *undecided]
 
 
 def all_drift(dataset: Report) -> list[Report]:
@@ -201,9 +216,10 @@ def advice(data: Report) -> list[Advice]:
     by_family: dict[Family, dict[tuple[str, str | None], None]] = {}
     for dataset, check in failing_checks(data):
         by_family.setdefault(family(check), {})[dataset["name"], check["column"]] = None
-    for dataset in failing_datasets(data):
-        for found in blocking_drift(dataset):
-            by_family.setdefault("drift", {})[dataset["name"], found["column"]] = None
+    for dataset in refused(data):
+        for found in stopping_drift(dataset):
+            kind: Family = "drift" if found["verdict"] == "fail" else "undecided-drift"
+            by_family.setdefault(kind, {})[dataset["name"], found["column"]] = None
     return [Advice(TITLES[kind], tuple(of), REMEDIES[kind]) for kind, of in by_family.items()]
 
 

@@ -129,7 +129,8 @@ def _headline(reports: Mapping[str, Report], missing: Sequence[str]) -> tuple[st
     reasons = [wording.refusal(data)] if data is not None and data["blocked"] else []
     reasons += [_gate_in_words(gate)] if gate is not None and gate["blocked"] else []
     if reasons:
-        unsure = gate is not None and gate["verdict"] == "inconclusive" and len(reasons) == 1
+        blocked = [report for report in (data, gate) if report is not None and report["blocked"]]
+        unsure = all(report["verdict"] == "inconclusive" for report in blocked)
         return f"{'❔' if unsure else '❌'} Blocked: {', and '.join(reasons)}", True
     errors = [verb for verb, report in reports.items() if report["error"] is not None]
     if errors:

@@ -24,7 +24,11 @@ _OUTCOMES = {
 def refusal(data: Report) -> str:
     """Why data is refused, in a few words: `the data breaks 5 rules of its contract (flights)`."""
     failing = findings.failing_datasets(data)
-    names = _named(failing)
+    names = _named(failing or findings.refused(data))
+    if not failing:
+        columns = sum(len(findings.stopping_drift(item)) for item in findings.refused(data))
+        drift = f"of the data {'drifts' if columns == 1 else 'drift'}"
+        return f"the rows cannot tell whether {plural(columns, 'column')} {drift} ({names})"
     if rules := sum(len(findings.broken(dataset)) for dataset in failing):
         return f"the data breaks {plural(rules, 'rule')} of its contract ({names})"
     if columns := sum(len(findings.blocking_drift(dataset)) for dataset in failing):
@@ -37,7 +41,7 @@ def headline(report: Report) -> str:
     """The outcome in one line, as a sentence without its stop."""
     if report["error"] is not None:
         return "The data could not be checked"
-    if report["verdict"] == "fail":
+    if report["verdict"] != "pass":
         return sentence(refusal(report))
     if not report["datasets"]:
         return "No dataset is touched"
@@ -52,13 +56,16 @@ def summary(report: Report) -> str:
     if not datasets:
         return "Nothing of what changed belongs to a dataset of the config."
     failing = len(findings.failing_datasets(report))
+    undecided = len(findings.refused(report)) - failing
     rules = findings.tally(*datasets)
     if len(datasets) == 1:
         return f"{rows(datasets[0])} Of its rules, {rules}."
-    some = f"{failing:,} of {len(datasets):,} datasets {'fails' if failing == 1 else 'fail'}."
-    return (
-        f"{some if failing else f'All {len(datasets):,} datasets pass.'} Of their rules, {rules}."
+    fails = (
+        f"{failing or 'None'} of {len(datasets):,} datasets {'fail' if failing > 1 else 'fails'}"
     )
+    unsure = f", {undecided:,} could not be decided" if undecided else ""
+    some = f"{fails}{unsure}" if failing or undecided else f"All {len(datasets):,} datasets pass"
+    return f"{some}. Of their rules, {rules}."
 
 
 def rows(dataset: Report) -> str:

@@ -12,7 +12,7 @@ import yaml
 
 from tidegate.config import load
 from tidegate.data.checks import check_dataset
-from tidegate.data.results import DatasetResult
+from tidegate.data.results import DataReport, DatasetResult
 from tidegate.errors import DataError
 from tidegate.verdict import Verdict, worst
 
@@ -36,6 +36,8 @@ ROWS = pl.DataFrame(
         "at": [datetime(2026, 11, 2)] * 1_000,
     }
 )
+
+FEW = ROWS.gather_every(31)
 
 
 def checked(folder: Path, table: pl.DataFrame = ROWS, **rules: Any) -> DatasetResult:
@@ -118,6 +120,24 @@ def test_check_dataset__drift_blocks_where_the_config_says_so(
     found = {item.to_dict()["column"]: item.to_dict()["verdict"] for item in result.drift}
     assert found["amount"] == "fail"
     assert result.verdict is verdict
+
+
+@pytest.mark.parametrize(
+    ("rows", "mode", "verdict"),
+    [
+        (FEW, "warn", Verdict.PASS),
+        (FEW, "fail", Verdict.INCONCLUSIVE),
+        (ROWS, "fail", Verdict.PASS),
+        (FEW.with_columns(pl.col("amount") + 500), "fail", Verdict.FAIL),
+    ],
+)
+def test_check_dataset__drift_that_the_rows_cannot_tell_is_no_pass_where_drift_is_to_fail(
+    tmp_path: Path, rows: pl.DataFrame, mode: str, verdict: Verdict
+) -> None:
+    result = checked(tmp_path, rows, reference="reference.parquet", drift={"mode": mode})
+    report = DataReport("shop", None, (result,))
+    assert (result.verdict, report.verdict) == (verdict, verdict)
+    assert report.blocked is (verdict is not Verdict.PASS)
 
 
 def test_check_dataset__reference_that_is_not_there_is_no_pass(tmp_path: Path) -> None:

@@ -228,6 +228,14 @@ def test_annotations_of__drift_that_stops_the_change__is_an_error():
     assert [item.level for item in found] == ["error"]
 
 
+def test_annotations_of__drift_that_cannot_be_told_and_is_to_fail__is_an_error_with_its_remedy():
+    unsure = drift(blocking=True, verdict="inconclusive")
+    (found,) = of(dataset(drift=[unsure], verdict="inconclusive"))
+
+    assert found.level == "error"
+    assert "Compare more rows" in found.message
+
+
 def test_annotations_of__redacted_column__shows_no_value():
     checks = [
         check(column="tailnum", redacted=True, detail="SECRET",

@@ -237,6 +237,18 @@ def test_comment__data_and_model_blocked__names_both():
     )
 
 
+def test_comment__data_that_cannot_be_decided__is_blocked_and_no_failure():
+    unsure = dataset(drift=[drift(blocking=True, verdict="inconclusive")], verdict="inconclusive")
+
+    said = comment(data_report(unsure), PIPELINE, gate_report())
+    assert said.headline == (
+        "❔ Blocked: the rows cannot tell whether 1 column of the data drifts (flights)"
+    )
+    assert said.blocked
+    both = comment(data_report(unsure), PIPELINE, gate_report(worse_slice()))
+    assert both.headline.startswith("❌ Blocked: the rows cannot tell")
+
+
 def test_comment__many_failing_slices__names_three():
     failing = [worse_slice(carrier) for carrier in ("AA", "AS", "B6", "DL", "EV")]
 
@@ -344,7 +356,7 @@ def test_comment__rules_that_are_left_out__are_counted():
     body = comment(data_report(*tables), PIPELINE, gate_report()).body
     said = sum(map(int, re.findall(r"^(\d+) more broken rules? of this dataset", body, re.M)))
     shown = body.count("| <code>carrier</code> |")
-    (datasets,) = re.findall(r"^(\d+) more datasets that fail", body, re.M)
+    (datasets,) = re.findall(r"^(\d+) more datasets that do not pass", body, re.M)
 
     assert said + shown == sum(7 * n + 1 for n in range(60 - int(datasets)))
 

@@ -113,6 +113,7 @@ def test_drift__columns__are_in_order_of_their_distance():
             no_drift("same"),
             drift(column="near", effect=0.21),
             drift(column="unknown", verdict="inconclusive"),
+            drift(column="unsure", verdict="inconclusive", blocking=True),
             drift(column="far", effect=0.4, blocking=True),
             gone,
         ]
@@ -123,11 +124,14 @@ def test_drift__columns__are_in_order_of_their_distance():
 
     assert names(findings.drifting(found)) == ["gone", "far", "near"]
     assert names(findings.blocking_drift(found)) == ["far"]
+    assert names(findings.stopping_drift(found)) == ["far", "unsure"]
     assert names(findings.noted_drift(found)) == ["gone", "near", "unknown"]
-    assert names(findings.all_drift(found)) == ["gone", "far", "near", "unknown", "same"]
+    assert names(findings.all_drift(found)) == [
+        "gone", "far", "near", "unknown", "unsure", "same"
+    ]  # fmt: skip
     assert (
         wording.drift(found)
-        == "drift in 3 of 5 columns (gone, far, near); of 1 more nobody can tell"
+        == "drift in 3 of 6 columns (gone, far, near); of 2 more nobody can tell"
     )
 
 

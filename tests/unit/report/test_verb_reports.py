@@ -33,8 +33,9 @@ from sample_reports import (
 )
 from tidegate.cli import VERBS
 from tidegate.github.runner import MAX_SUMMARY
-from tidegate.report import numbers, terminal
+from tidegate.report import numbers, terminal, wording
 from tidegate.report.markdown import render_comment, render_verb
+from tidegate.report.page import render_page
 from tidegate.report.schemas import FIELDS, report_schema
 
 EVENT, RELEASE = event(), release()
@@ -237,9 +238,28 @@ def test_render_verb__drift_that_blocks__stands_with_what_to_do():
     blocked = dataset(drift=[drift(blocking=True)], verdict="fail")
     seen = read(render_verb("check-data", data_report(blocked))).text
 
-    assert "1 column no longer like the reference" in seen
+    assert "where drift is to fail: drift in 1 of 1 column (dep_delay)" in seen
     assert "PSI 0.313" in seen
     assert "Drift (dep_delay): See what changed at the source" in seen
+
+
+def test_render_verb__drift_that_the_rows_cannot_tell__blocks_with_what_to_do():
+    unsure = drift(blocking=True, verdict="inconclusive", detail="about 900 rows would tell")
+    report = data_report(dataset(drift=[unsure], verdict="inconclusive"), dataset())
+    seen = read(render_verb("check-data", report)).text
+
+    assert "❔ Data: inconclusive" in seen
+    assert "about 900 rows would tell" in seen
+    assert "(dep_delay): Compare more rows" in seen
+    assert "mode: warn" in seen
+    assert "the contract is not" not in seen
+    assert "the rows cannot tell whether 1 column of the data drifts (flights)" in (
+        wording.refusal(report)
+    )
+    assert wording.summary(report).startswith("None of 2 datasets fails, 1 could not be decided.")
+    page = render_page("check-data", report)
+    assert page is not None
+    assert "Compare more rows" in page
 
 
 def test_render_verb__nothing_to_say__says_nothing():
