@@ -83,7 +83,7 @@ def check_files(
         rows=rows,
         failing_rows=sum(part.blocked for part in held),
         tolerated_rows=dataset.tolerated_rows(rows),
-        faulty=is_faulty(held) or beyond.faulty,
+        faulty=is_faulty(held, checks) or beyond.faulty,
         undecided=beyond.undecided,
         checks=(*checks, *beyond.checks),
         engine=_engine_of(checks),

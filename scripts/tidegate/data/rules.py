@@ -9,6 +9,9 @@ from typing import Any
 
 import polars as pl
 
+# pandera's names for a column, and for several, of which no value may come twice.
+_UNIQUE, _UNIQUE_TOGETHER = "field_uniqueness", "multiple_fields_uniqueness"
+
 
 @dataclass(frozen=True)
 class Rule:
@@ -25,6 +28,10 @@ class Rule:
     position: int = 0
     warns_only: bool = False  # pandera's raise_warning
     is_check: bool = False
+
+    @property
+    def is_uniqueness(self) -> bool:
+        return not self.is_check and self.name in (_UNIQUE, _UNIQUE_TOGETHER)
 
 
 @dataclass(frozen=True)
@@ -147,7 +154,7 @@ def _column_tests(definition: Any, name: str, column: Any) -> Iterator[RuleTest]
     if not column.nullable:
         yield RuleTest(Rule(name, "not_nullable"), NotNull(name))
     if column.unique:
-        yield RuleTest(Rule(name, "field_uniqueness"), Unique((name,), _report(column)))
+        yield RuleTest(Rule(name, _UNIQUE), Unique((name,), _report(column)))
     yield from _check_tests(name, column.checks)
 
 
@@ -190,7 +197,7 @@ def _other_tests(definition: Any) -> Iterator[RuleTest]:
 
 
 def _joint_test(definition: Any, frame: Any, key: tuple[str, ...]) -> RuleTest:
-    rule = Rule(None, "multiple_fields_uniqueness", key)
+    rule = Rule(None, _UNIQUE_TOGETHER, key)
     required = (name for name in key if name in definition.columns)
     lost = any(name not in frame.columns and definition.columns[name].required for name in required)
     # Columns that need not be there are left out of the key when they are not.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -17,9 +18,12 @@ from tidegate.verdict import Verdict
 _MAX_NAME = 100
 
 
-def is_faulty(held: Sequence[Held]) -> bool:
-    """Whether a column is lost or of another type, or a rule fails as a whole or was not judged."""
-    return any(
+def is_faulty(held: Sequence[Held], checks: Sequence[CheckResult]) -> bool:
+    """Whether a column is lost or of another type, or a rule fails as a whole or was not judged.
+
+    checks: what `check_results` makes of what the parts held.
+    """
+    return any(check.verdict is Verdict.INCONCLUSIVE for check in checks) or any(
         finding.failing is None or (finding.blocks and finding.whole is not None)
         for part in held
         for finding in part.found
@@ -29,7 +33,10 @@ def is_faulty(held: Sequence[Held]) -> bool:
 def check_results(
     schema: Schema, parts: Sequence[Part], held: Sequence[Held], shown: Shown
 ) -> list[CheckResult]:
-    """A result for each rule, in the schema's order."""
+    """A result for each rule, in the schema's order.
+
+    A key may repeat across parts, where it is not looked for: then its rule does not pass.
+    """
     by_rule: dict[Rule, CheckResult] = {}
     for part, findings in zip(parts, held, strict=True):
         found = findings.found
@@ -37,7 +44,13 @@ def check_results(
             result = _result(part, finding, its_examples, shown)
             known = by_rule.get(finding.rule)
             by_rule[finding.rule] = result if known is None else _merged(known, result)
-    return list(by_rule.values())
+    judged = Counter(
+        finding.rule for part in held for finding in part.found if finding.failing is not None
+    )
+    return [
+        _within_parts(result, judged[rule]) if rule.is_uniqueness and judged[rule] > 1 else result
+        for rule, result in by_rule.items()
+    ]
 
 
 def shortened(check: str) -> str:
@@ -57,6 +70,16 @@ def _result(part: Part, finding: Found, its_examples: list[Example], shown: Show
         engine=finding.engine,
         warns=finding.rule.warns_only,
         engine_reason=finding.why,
+    )
+
+
+def _within_parts(result: CheckResult, parts: int) -> CheckResult:
+    """The result of a uniqueness rule that was asked within each of some parts alone."""
+    return replace(
+        result,
+        verdict=Verdict.INCONCLUSIVE if result.verdict is Verdict.PASS else result.verdict,
+        detail=f"asked within each of {parts} groups of files that differ in their columns, not "
+        "across them: give all files the columns of the schema",
     )
 
 

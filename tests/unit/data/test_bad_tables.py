@@ -59,6 +59,38 @@ def test_other_type_in_one_file__is_a_finding_that_names_that_file_alone(
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize(
+    ("ids", "verdict", "failing"),
+    [
+        ([[1, 2], [3, 1]], Verdict.INCONCLUSIVE, 0),  # 1 is in both files
+        ([[1, 1], [3, 1]], Verdict.FAIL, 2),
+    ],
+)
+@pytest.mark.parametrize("joint", [False, True])
+def test_uniqueness__of_files_that_differ_in_columns_is_no_pass(
+    tmp_path: Path, backend: str, ids: list[list[int]], verdict: Verdict, failing: int, joint: bool
+) -> None:
+    pl.DataFrame({"id": ids[0], "day": 1, "x": 1}).write_parquet(tmp_path / "0.parquet")
+    pl.DataFrame({"id": ids[1], "day": 1}).write_parquet(tmp_path / "1.parquet")
+    columns = "'id': pa.Column(int{}), 'day': pa.Column(int), 'x': pa.Column(int)"
+    more = {"unique": ["id", "day"]} if joint else {}
+    schema = schema_of(backend, columns.format("" if joint else ", unique=True"), **more)
+    result = check(tmp_path, schema)
+    (found,) = [found for found in result.checks if found.check.endswith("uniqueness")]
+    assert (found.verdict, found.failing_rows) == (verdict, failing)
+    assert found.detail is not None
+    assert "within each of 2 groups of files" in found.detail
+    assert result.verdict is Verdict.FAIL
+
+
+def test_uniqueness__of_files_with_the_same_columns_is_judged_over_all(tmp_path: Path) -> None:
+    for number in range(2):
+        pl.DataFrame({"id": [number, 7]}).write_parquet(tmp_path / f"{number}.parquet")
+    (found,) = broken(check(tmp_path, schema_of("polars", "'id': pa.Column(int, unique=True)")))
+    assert (found.verdict, found.failing_rows, found.detail) == (Verdict.FAIL, 2, None)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
 def test_column_of_mixed_types__names_the_rows_that_do_not_fit(
     tmp_path: Path, backend: str
 ) -> None:
