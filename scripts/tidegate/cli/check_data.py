@@ -65,6 +65,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="what runs the checks; auto leaves to pandera what Polars cannot run, spark is for "
         "more rows than one machine holds (default: %(default)s)",
     )
+    add_base_argument(parser)
+
+
+def add_base_argument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--base",
         metavar="REF",
@@ -104,12 +108,8 @@ def run(arguments: argparse.Namespace, config: Config, context: Context) -> Data
             for name, dataset in chosen.items()
             if any(_belongs(path, dataset, config) for path in touched)
         }
-    base = _base(arguments.base, config, context)
-    results = _results(arguments, config, chosen, context)
-    if base is not None:
-        from tidegate.data.contract import with_contract
-
-        results = tuple(with_contract(config, result, base) for result in results)
+    base = base_of(arguments.base, config, context)
+    results = with_changes(_results(arguments, config, chosen, context), config, base)
     return DataReport(config.service, context.commit(config.root), results)
 
 
@@ -131,7 +131,11 @@ def _results(
         )
 
 
-def _base(ref: str | None, config: Config, context: Context) -> Base | None:
+def base_of(ref: str | None, config: Config, context: Context) -> Base | None:
+    """What changes are shown against: ref, else the base of GitHub's pull request, if it is here.
+
+    Raises ConfigError for a ref that git does not know.
+    """
     branch = context.environ.get("GITHUB_BASE_REF")
     if not ref and not branch:
         return None
@@ -141,9 +145,20 @@ def _base(ref: str | None, config: Config, context: Context) -> Base | None:
         return Base.at(config, ref)
     base = Base.of_pull_request(config, context.environ)
     if base is None:
-        print(f"tidegate check-data: changes of contract are not shown: origin/{branch} is not in "
-              "this clone; check out with fetch-depth: 0", file=sys.stderr)  # fmt: skip
+        print(f"tidegate: changes of contract are not shown: origin/{branch} is not in this "
+              "clone; check out with fetch-depth: 0", file=sys.stderr)  # fmt: skip
     return base
+
+
+def with_changes(
+    results: tuple[DatasetResult, ...], config: Config, base: Base | None
+) -> tuple[DatasetResult, ...]:
+    """The results with what their contracts and data have changed since the base."""
+    if base is None:
+        return results
+    from tidegate.data.contract import with_contract
+
+    return tuple(with_contract(config, result, base) for result in results)
 
 
 def _paths(file: Path) -> Iterator[Path]:

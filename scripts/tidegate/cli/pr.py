@@ -3,8 +3,9 @@
 The service's own pipeline has run before: this checks the data and judges the predictions table.
 The exit code is the worst of the gates'.
 
-example:
+examples:
   dvc repro && tidegate pr
+  tidegate pr --base origin/main     (with what it changes in contracts and data)
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from tidegate.cli.check_data import add_base_argument, base_of, with_changes
 from tidegate.cli.execution import Report, decided, undecided
 from tidegate.config import Config
 from tidegate.context import Context
@@ -61,19 +63,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="TABLE|models:/NAME@ALIAS|none",
         help="what to compare the model with (default: the champion)",
     )
+    add_base_argument(parser)
 
 
 def run(arguments: argparse.Namespace, config: Config, context: Context) -> PullRequestReport:
     gates: dict[str, Callable[[], Report]] = {}
     if config.data:
-        gates["check-data"] = lambda: DataReport(
-            config.service,
-            context.commit(config.root),
-            tuple(
-                check_dataset(config, name, dataset, now=context.now)
-                for name, dataset in config.data.items()
-            ),
-        )
+        gates["check-data"] = lambda: _check_data(arguments.base, config, context)
     if config.gate is not None:
         gates["gate-model"] = lambda: gate_model(
             config,
@@ -89,6 +85,16 @@ def run(arguments: argparse.Namespace, config: Config, context: Context) -> Pull
         )
     reports = {verb: _report(verb, gate, config.service) for verb, gate in gates.items()}
     return PullRequestReport(config.service, reports, markdown.render_comment(reports, [*gates]))
+
+
+def _check_data(ref: str | None, config: Config, context: Context) -> DataReport:
+    base = base_of(ref, config, context)
+    results = tuple(
+        check_dataset(config, name, dataset, now=context.now)
+        for name, dataset in config.data.items()
+    )
+    commit = context.commit(config.root)
+    return DataReport(config.service, commit, with_changes(results, config, base))
 
 
 def _report(verb: str, gate: Callable[[], Report], service: str) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +60,13 @@ def service(tmp_path: Path, empty_registry: Path, monkeypatch: pytest.MonkeyPatc
     """A service whose data and model pass against baseline.parquet."""
     monkeypatch.chdir(tmp_path)
     shutil.copy(empty_registry, "mlflow.db")
-    for name in ("GITHUB_ACTIONS", "GITHUB_SHA", "MLFLOW_TRACKING_URI", "TIDEGATE_COMMIT"):
+    for name in (
+        "GITHUB_ACTIONS",
+        "GITHUB_BASE_REF",
+        "GITHUB_SHA",
+        "MLFLOW_TRACKING_URI",
+        "TIDEGATE_COMMIT",
+    ):
         monkeypatch.delenv(name, raising=False)
     Path("tidegate.yaml").write_text(yaml.safe_dump(CONFIG))
     Path("schemas.py").write_text(SCHEMA)
@@ -119,6 +126,45 @@ def test_pr__bad_row__exits_1_and_names_it(service, capsys):
     assert "❌ Blocked: the data breaks 2 rules of its contract (orders)" in shown
     for part in ("may.csv row 1: c", "may.csv row 1: -2", "schemas.py:Orders"):
         assert part in shown
+
+
+def committed(folder: Path) -> None:
+    for command in (["init", "--quiet", "--initial-branch", "main"], ["add", "--all"],
+                    ["-c", "user.name=a", "-c", "user.email=a@b.c", "commit", "--quiet",
+                     "--message", "first"]):  # fmt: skip
+        subprocess.run(["git", *command], cwd=folder, check=True)
+
+
+def test_pr__against_a_base__shows_the_changes_of_the_contract(service, capsys):
+    committed(service)
+    Path("schemas.py").write_text(SCHEMA.replace("ge=0", "ge=-5"))
+
+    assert pr("--base", "main") == 0
+
+    (orders,) = report("pr")["reports"]["check-data"]["datasets"]
+    assert [(change["column"], change["effect"]) for change in orders["contract"]] == [
+        ("price", "looser")
+    ]
+    assert "the contract changes: 1 looser" in capsys.readouterr().out
+
+
+def test_pr__in_a_pull_request__finds_its_base(service, monkeypatch):
+    committed(service)
+    subprocess.run(["git", "update-ref", "refs/remotes/origin/main", "main"], check=True)
+    monkeypatch.setenv("GITHUB_BASE_REF", "main")
+    Path("schemas.py").write_text(SCHEMA.replace("ge=0", "ge=1"))
+
+    assert pr() == 0
+    (orders,) = report("pr")["reports"]["check-data"]["datasets"]
+    assert [change["effect"] for change in orders["contract"]] == ["tighter"]
+
+
+def test_pr__base_that_git_does_not_know__is_one_clear_error(service, capsys):
+    committed(service)
+
+    assert pr("--base", "origin/nowhere") == 2
+    shown = capsys.readouterr().out
+    assert "Could not be decided: check-data stopped: git does not know the base" in shown
 
 
 def test_pr__one_slice_worse__exits_1_and_names_it(service, capsys):
