@@ -175,14 +175,27 @@ def _paths(file: Path) -> Iterator[Path]:
 
 
 def _belongs(path: Path, dataset: Dataset, config: Config) -> bool:
-    """Whether a changed file is of a dataset: its data, its `.dvc` file, or its schema.
+    """Whether the verdict on a dataset may depend on a changed file.
+
+    It is of its data, its reference, its schema, or of a dataset that its foreign keys look into.
+    """
+    others = [config.need_dataset(rule.dataset) for rule in dataset.foreign_keys]
+    schemas = [one.schema_reference.partition(":")[0] for one in (dataset, *others)]
+    tables = [dataset.path, *(one.path for one in others)]
+    if dataset.reference is not None:
+        tables.append(dataset.reference)
+    return any(path == config.resolve(schema) for schema in schemas) or any(
+        _is_of(path, table, config) for table in tables
+    )
+
+
+def _is_of(path: Path, table: str, config: Config) -> bool:
+    """Whether a file, or what a `.dvc` file stands for, is at a place that the config names.
 
     Rather one file too many: a wildcard matches across folders here.
     """
-    if path == config.resolve(dataset.schema_reference.partition(":")[0]):
-        return True
-    pattern = os.path.normpath(Path(glob.escape(str(config.root)), dataset.path))
-    data = Path(os.path.normpath(config.resolve(dataset.path)))
+    pattern = os.path.normpath(Path(glob.escape(str(config.root)), table))
+    data = Path(os.path.normpath(config.resolve(table)))
     tracked = path.with_suffix("") if path.suffix == ".dvc" else path
     return (
         data in (tracked, *tracked.parents)

@@ -125,6 +125,39 @@ def test_check_data__only_the_datasets_of_the_files_given(
     assert report["verdict"] == ("fail" if code else "pass")
 
 
+@pytest.mark.parametrize(
+    ("file", "expected"),
+    [
+        ("old/orders.parquet", ["orders"]),
+        ("old/orders.parquet.dvc", ["orders"]),
+        ("data/customers/a.csv", ["customers", "orders"]),
+        ("customer_schemas.py", ["customers", "orders"]),
+        ("data/orders.parquet", ["orders"]),
+        ("old/other.parquet", []),
+    ],
+)
+def test_check_data__file_of_a_reference_or_of_a_foreign_key__checks_who_looks_at_it(
+    service: Path, file: str, expected: list[str]
+) -> None:
+    for folder in ("old", "data/customers"):
+        (service / folder).mkdir()
+    GOOD.write_parquet(service / "old/orders.parquet")
+    GOOD.write_csv(service / "data/customers/a.csv")
+    (service / "customer_schemas.py").write_text(SCHEMA)
+    orders = {
+        "path": "data/orders.parquet",
+        "schema": "schemas.py:Orders",
+        "reference": "old/orders.parquet",
+        "foreign-keys": [{"columns": "id", "dataset": "customers"}],
+    }
+    customers = {"path": "data/customers", "schema": "customer_schemas.py:Orders"}
+    data = {"orders": orders, "customers": customers}
+    (service / "tidegate.yaml").write_text(yaml.safe_dump({"service": "shop", "data": data}))
+    (service / file).touch()
+    code, report = check_data(service, file)
+    assert (code, [dataset["name"] for dataset in report["datasets"]]) == (0, expected)
+
+
 @pytest.mark.parametrize("pattern", ["data/**/*.csv", "data", "./data/returns/", "data/*/a.csv"])
 def test_check_data__files_of_folders_and_deep_patterns(service: Path, pattern: str) -> None:
     (service / "data/orders.parquet").unlink()
