@@ -59,8 +59,9 @@ class CheckResult:
 
 @dataclass(frozen=True)
 class DatasetResult:
-    """A dataset against its schema. failing_rows counts each row once.
+    """A dataset against its schema. failing_rows counts each row once that breaks it.
 
+    Rows without a foreign key's partner are in the result of that check alone.
     faulty: a column is lost or of another type, a check fails as a whole or could not be judged.
     That is never tolerated. undecided: whether a column drifts that must not, the rows cannot tell.
     """

@@ -69,7 +69,17 @@ def summary(report: Report) -> str:
 
 
 def rows(dataset: Report) -> str:
-    """How many rows of a dataset fail, and whether that is tolerated."""
+    """How many rows of a dataset fail, and whether that is tolerated; and what is counted apart."""
+    counts = [
+        plural(check["failing_rows"], "row")
+        for check in findings.broken(dataset)
+        if check["kind"] == "foreign-key"
+    ]
+    apart = f" Counted apart: {first_few(counts)} without a foreign key’s partner."
+    return _rows_of_schema(dataset) + (apart if counts else "")
+
+
+def _rows_of_schema(dataset: Report) -> str:
     failing, tolerated = dataset["failing_rows"], dataset["tolerated_rows"]
     if not failing:
         return f"None of {plural(dataset['rows'], 'row')} fails."

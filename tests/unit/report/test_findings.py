@@ -102,6 +102,18 @@ def test_advice__rules_of_one_kind__are_told_once_for_all_columns():
     ]
 
 
+def test_rows__without_a_partner__are_said_to_be_counted_apart():
+    lacking = {"kind": "foreign-key", "check": "exists in customers"}
+    orders = dataset(
+        check(**lacking, failing_rows=5), check(**lacking, failing_rows=1), failing_rows=0
+    )
+
+    assert wording.rows(orders) == (
+        "None of 133,201 rows fails. Counted apart: 5 rows, 1 row without a foreign key’s partner."
+    )
+    assert "apart" not in wording.rows(dataset(check()))
+
+
 def test_advice__tolerated_rows__need_none():
     assert findings.advice(data_report(dataset(check(), verdict="pass"))) == []
 
