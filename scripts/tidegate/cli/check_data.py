@@ -89,7 +89,7 @@ def load_config(arguments: argparse.Namespace) -> Config:
     dataset = Dataset.model_validate({"path": arguments.data, "schema": arguments.schema})
     name = path.resolve().parent.name.lower()
     bare = Config.model_construct(service=name, model=name, data={"data": dataset})
-    bare._path = path
+    bare._path, bare._flags = path, {"path": "--data", "schema": "--schema"}
     return bare
 
 

@@ -250,7 +250,9 @@ def _where(path: Path, tree: yaml.Node | None, place: tuple[int | str, ...]) -> 
 
 
 def place_of(config: Config, *keys: str) -> str:
-    """`file:line` of a key, for messages that point at it; the keys where there is no file."""
+    """`file:line` of a key, for messages that point at it; without a file its flag, or the key."""
+    if keys[-1] in config._flags:
+        return config._flags[keys[-1]]
     if not config.path.is_file():
         return ".".join(keys)
     tree = yaml.compose(config.path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)

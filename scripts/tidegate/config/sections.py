@@ -672,6 +672,8 @@ class Config(_Section):
     environments: dict[str, Environment] = {}
 
     _path: Path = Path("tidegate.yaml")
+    # Where flags took the place of the file: the last part of a key, and the flag that gave it.
+    _flags: dict[str, str] = {}
 
     @property
     def path(self) -> Path:

@@ -99,6 +99,29 @@ def test_check_data__without_a_config(service: Path) -> None:
     assert report["service"] == service.name.lower()
 
 
+@pytest.mark.parametrize("has_config", [False, True])
+@pytest.mark.parametrize(
+    ("data", "schema", "where"),
+    [
+        ("none.csv", "schemas.py:Orders", "--data: none.csv"),
+        ("schemas.py", "schemas.py:Orders", "--data: schemas.py"),
+        ("data/orders.parquet", "schemas.py:Order", "--schema"),
+        ("data/orders.parquet", "none.py:Orders", "--schema"),
+        ("data/orders.parquet", "none.yaml", "--schema"),
+    ],
+)
+def test_check_data__without_a_config__errors_name_the_flag(
+    service: Path, has_config: bool, data: str, schema: str, where: str
+) -> None:
+    if not has_config:
+        (service / "tidegate.yaml").unlink()
+    code, report = check_data(service, "--data", data, "--schema", schema)
+    assert code == 2
+    assert report["error"]["where"].startswith(where)
+    assert "data.data" not in json.dumps(report)
+    assert "tidegate.yaml" not in json.dumps(report)
+
+
 @pytest.mark.parametrize(
     ("file", "expected"),
     [
