@@ -19,6 +19,7 @@ from tidegate.data.engines.by_pandera import CheckCrashedError
 from tidegate.data.engines.findings import Held, RefusedError
 from tidegate.data.engines.running import Engine, hold
 from tidegate.data.examples import Shown
+from tidegate.data.frames import NoAnswerError
 from tidegate.data.parts import Part, parts_of
 from tidegate.data.results import CheckResult, DatasetResult
 from tidegate.data.schema_checks import check_results, is_faulty, shortened
@@ -151,8 +152,12 @@ def _held(schema: Schema, part: Part, runner: _Runner, where: str, redact: Seque
         raise ConfigError(f"{runner.refusal}: {rules}", where=place, remedy=runner.remedy) from None
     except CheckCrashedError as crash:
         named = _rule_named(crash.rule.name, crash.rule.column)
+        # By its name: on Spark it comes from another process, as a class of its own.
+        silent = type(crash.cause).__name__ == NoAnswerError.__name__
         raise DataError(
-            f"the check {named} raises {_told(crash.cause, redact)}",
+            f"the check {named} gives None, and must give true or false: is a return missing?"
+            if silent
+            else f"the check {named} raises {_told(crash.cause, redact)}",
             where=place,
             remedy="mend the check: it must say yes or no, for every table"
             if crash.rule.is_check
@@ -175,7 +180,7 @@ def _rule_named(name: str, column: str | None) -> str:
 def _told(error: BaseException, redact: Sequence[str]) -> str:
     """An exception in one line. Its message may quote the data."""
     name = type(error).__name__
-    return name if redact else f"{name}: {error}".splitlines()[0][:300]
+    return name if redact or not str(error) else f"{name}: {error}".splitlines()[0][:300]
 
 
 def _engine_of(checks: Sequence[CheckResult]) -> str:

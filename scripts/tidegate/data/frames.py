@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
+from functools import wraps
 from typing import Any, Protocol
 
 import numpy as np
@@ -12,6 +14,10 @@ import polars as pl
 from tidegate.data.schemas import Schema
 
 Mask = npt.NDArray[np.bool_]
+
+
+class NoAnswerError(Exception):
+    """A check's function gave None, where it must say yes or no."""
 
 
 class Frames(Protocol):
@@ -61,7 +67,7 @@ class PolarsFrames:
     def failing(
         self, check: Any, frame: pl.DataFrame | pl.LazyFrame, column: str | None
     ) -> Mask | bool:
-        answer = check(frame.lazy(), column).check_output.collect().to_series()
+        answer = _answering(check)(frame.lazy(), column).check_output.collect().to_series()
         if len(answer) != self.height:
             return not answer.all()
         mask: Mask = (~answer).to_numpy()
@@ -94,7 +100,7 @@ class PandasFrames:
         return self._mask(frame.duplicated(list(columns), keep=keep))
 
     def failing(self, check: Any, frame: Any, column: str | None) -> Mask | bool:
-        result = check(frame, column)
+        result = _answering(check)(frame, column)
         answer = result.check_output
         if not hasattr(answer, "index"):
             return not answer
@@ -122,6 +128,24 @@ class PandasFrames:
         mask = np.zeros(self.height, dtype=bool)
         mask[faults.index[faults.to_numpy()]] = True
         return mask
+
+
+def _answering(check: Any) -> Any:
+    """The check, raising NoAnswerError for None: pandera's own errors do not say what is wrong."""
+    if check.element_wise:  # pandera asks it value by value, and takes None for yes
+        return check
+    function = check._check_fn
+
+    @wraps(function, updated=())  # by its name pandera finds a check of its own again
+    def ask(*arguments: Any, **more: Any) -> Any:
+        answer = function(*arguments, **more)
+        if answer is None:
+            raise NoAnswerError
+        return answer
+
+    asking = copy.copy(check)
+    asking._check_fn = ask
+    return asking
 
 
 def _as_pandas(schema: Schema, table: pl.DataFrame) -> Any:

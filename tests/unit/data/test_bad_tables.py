@@ -58,6 +58,35 @@ def test_other_type_in_one_file__is_a_finding_that_names_that_file_alone(
     assert {example.file for example in found.examples} == {"2.parquet"}
 
 
+@pytest.mark.parametrize("engine", ["auto", "pandera"])
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("of_column", [True, False])
+@pytest.mark.parametrize("redact", [[], ["id"]])
+def test_check__that_gives_none__is_told_what_it_must_give(
+    tmp_path: Path, backend: str, engine: str, of_column: bool, redact: list[str]
+) -> None:
+    silent = "pa.Check(lambda data: None, name='silent')"
+    schema = (
+        schema_of(backend, f"'id': pa.Column(int, {silent})")
+        if of_column
+        else schema_of(backend, "'id': pa.Column(int)", checks=silent)
+    )
+    pl.DataFrame({"id": [1, 2]}).write_parquet(tmp_path / "a.parquet")
+    with pytest.raises(DataError, match=r"silent.* gives None, and must give true or false"):
+        check(tmp_path, schema, engine=engine, redact=redact)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_check__that_raises_without_a_word__is_named_by_its_type(
+    tmp_path: Path, backend: str
+) -> None:
+    pl.DataFrame({"id": [1, 2]}).write_parquet(tmp_path / "a.parquet")
+    columns = "'id': pa.Column(int, pa.Check(lambda data: next(iter([])), name='mute'))"
+    with pytest.raises(DataError) as caught:
+        check(tmp_path, schema_of(backend, columns))
+    assert caught.value.what == "the check mute of column 'id' raises StopIteration"
+
+
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize(
     ("ids", "verdict", "failing"),
