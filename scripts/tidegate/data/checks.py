@@ -25,7 +25,9 @@ from tidegate.data.results import CheckResult, DatasetResult
 from tidegate.data.schema_checks import check_results, is_faulty, shortened
 from tidegate.data.schemas import Schema, load_schema
 from tidegate.data.sources import DatasetFiles
+from tidegate.data.sources.formats import format_of
 from tidegate.data.sources.opening import TableFile, open_files, readable
+from tidegate.data.sources.partitions import partitions_of
 from tidegate.errors import ConfigError, DataError, TidegateError, suggestion
 
 
@@ -67,6 +69,7 @@ def check_files(
                 where=f"{where}: {dataset.path}",
                 remedy="see what wrote the files",
             )
+        _hold_separators(schema, files)
         _hold_names(config, name, dataset, schema, files)
         parts = list(parts_of(schema, files))
         runner = _runner(engine, config.root)
@@ -111,6 +114,25 @@ def _hold_names(
                 where=place_of(config, "data", name, key),
                 remedy="name a column as it is spelt there",
             )
+
+
+def _hold_separators(schema: Schema, files: Sequence[TableFile]) -> None:
+    """A CSV without commas is one wide column, and each column of the schema would be lost."""
+    declared = schema.definition.columns
+    if len(declared) < 2:
+        return
+    for file in files:
+        own = [column for column in file.schema if column not in partitions_of(file.name)]
+        if format_of(file.name) != "CSV" or len(own) != 1 or own[0] in declared:
+            continue
+        for separator, words in ((";", "semicolons"), ("\t", "tabs")):
+            if separator in own[0]:
+                raise DataError(
+                    f"the file has a single column, whose name holds {words}, and the schema wants "
+                    f"several: its values seem to be separated by {words}, not by commas",
+                    where=file.path,
+                    remedy="write it again with commas, or as Parquet",
+                )
 
 
 @dataclass(frozen=True)

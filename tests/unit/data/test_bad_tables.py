@@ -58,6 +58,27 @@ def test_other_type_in_one_file__is_a_finding_that_names_that_file_alone(
     assert {example.file for example in found.examples} == {"2.parquet"}
 
 
+@pytest.mark.parametrize("file", ["a.csv", "year=2013/a.csv"])
+@pytest.mark.parametrize(("separator", "words"), [(";", "semicolons"), ("\t", "tabs")])
+def test_csv__of_another_separator__is_told_so_and_not_lost_columns(
+    tmp_path: Path, file: str, separator: str, words: str
+) -> None:
+    (tmp_path / file).parent.mkdir(exist_ok=True)
+    (tmp_path / file).write_text("id,day\n1,2\n".replace(",", separator))
+    schema = schema_of("polars", "'id': pa.Column(int), 'day': pa.Column(int)")
+    with pytest.raises(DataError, match=f"separated by {words}, not by commas") as caught:
+        check(tmp_path, schema, path="**/*.csv")
+    assert str(caught.value.where).endswith(file)
+
+
+def test_csv__column_whose_name_holds_a_semicolon__is_judged(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("id;day\n1\n")
+    one = check(tmp_path, schema_of("polars", "'id;day': pa.Column(int)"), path="a.csv")
+    optional = "'id;day': pa.Column(int), 'x': pa.Column(int, required=False)"
+    two = check(tmp_path, schema_of("polars", optional), path="a.csv")
+    assert (one.verdict, two.verdict) == (Verdict.PASS, Verdict.PASS)
+
+
 @pytest.mark.parametrize("engine", ["auto", "pandera"])
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("of_column", [True, False])
