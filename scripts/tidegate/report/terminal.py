@@ -37,7 +37,10 @@ def without_html(text: str) -> str:
 def _plain_markdown(match: re.Match[str]) -> str:
     if match[1] is None:
         return "; "
-    return _fence(match[2]) if match[1] == "pre" else _span(match[2])
+    if match[1] == "pre":
+        return _fence(match[2])
+    line = match.string.rfind("\n", 0, match.start()) + 1
+    return _span(match[2], in_table=match.string.startswith("|", line))
 
 
 def _fence(html: str) -> str:
@@ -47,6 +50,8 @@ def _fence(html: str) -> str:
     return f"\n{fence}\n{content}\n{fence}\n"
 
 
-def _span(html: str) -> str:
-    inner = unescape(html).replace("`", "'").replace("|", "\\|")
+def _span(html: str, *, in_table: bool) -> str:
+    inner = unescape(html).replace("`", "'")
+    if in_table:
+        inner = inner.replace("|", "\\|")  # else it would end the cell
     return f"`{inner}`" if inner else ""

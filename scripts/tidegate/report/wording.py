@@ -134,7 +134,7 @@ def has_values(check: Report) -> bool:
 
 
 def drift(dataset: Report) -> str:
-    """`drift in 2 of 12 columns (dep_delay, hour), and 1 of 12 columns where nobody can tell`."""
+    """`drift in 2 of 12 columns (dep_delay, hour); for 1 more the rows cannot tell`."""
     drifting = findings.drifting(dataset)
     unknown = sum(found["verdict"] == "inconclusive" for found in dataset["drift"])
     columns = plural(len(dataset["drift"]), "column")
@@ -142,15 +142,20 @@ def drift(dataset: Report) -> str:
     if not drifting:
         if not unknown:
             return f"no drift in {columns}"
-        return f"of {unknown:,} of {columns} nobody can tell whether they drift"
+        return f"for {unknown:,} of {columns} the rows cannot tell"
     words = f"drift in {len(drifting):,} of {columns} ({first_few(names)})"
-    return f"{words}; of {unknown:,} more nobody can tell" if unknown else words
+    return f"{words}; for {unknown:,} more the rows cannot tell" if unknown else words
 
 
 def drift_outcome(found: Report) -> str:
     if found["verdict"] == "fail":
         return "drift" if found["blocking"] else "drift (warning)"
-    return "no drift" if found["verdict"] == "pass" else "nobody can tell"
+    return "no drift" if found["verdict"] == "pass" else "cannot tell"
+
+
+def engines(dataset: Report) -> str:
+    """What judged it: `pandera and polars`."""
+    return " and ".join(sorted({check["engine"] for check in dataset["checks"]}))
 
 
 def changes(dataset: Report) -> str:

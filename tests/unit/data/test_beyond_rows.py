@@ -89,8 +89,8 @@ def test_row_count__says_what_was_found_and_what_was_asked() -> None:
     rules = {"min": 5, "max-change": "20%"}
     few, change = judged(frame(3), reference=frame(4), rows=rules)
     assert (few.check, few.detail) == ("at least 5 rows", "3 rows")
-    assert change.check == "within 20% of the reference’s rows"
-    assert change.detail == "3 rows, 25% fewer than the reference’s 4"
+    assert change.check == "within 20 % of the reference’s rows"
+    assert change.detail == "3 rows, 25 % fewer than the reference’s 4"
     assert all(blocks(result, tolerated_rows=100) for result in (few, change))
 
 

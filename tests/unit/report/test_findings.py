@@ -143,7 +143,7 @@ def test_drift__columns__are_in_order_of_their_distance():
     ]  # fmt: skip
     assert (
         wording.drift(found)
-        == "drift in 3 of 6 columns (gone, far, near); of 2 more nobody can tell"
+        == "drift in 3 of 6 columns (gone, far, near); for 2 more the rows cannot tell"
     )
 
 
@@ -152,7 +152,7 @@ def test_drift__columns__are_in_order_of_their_distance():
     [
         ([no_drift("a")], "no drift in 1 column"),
         ([no_drift("a"), drift(verdict="inconclusive")],
-         "of 1 of 2 columns nobody can tell whether they drift"),
+         "for 1 of 2 columns the rows cannot tell"),
     ],
 )  # fmt: skip
 def test_drift__nothing_sure__is_never_said_to_be_no_drift(found, said):

@@ -113,13 +113,19 @@ def test_page__blocked__says_everything_that_people_need():
         "Warnings",
         "The contract changes: 1 breaking, 1 tighter; 1 data file changes",
         "drift (warning)",
-        "nobody can tell",
+        "cannot tell",
         "1 column without drift",
         "Nulls: 2.3 % (0.8 %).",
         "7 rules, each with its outcome",
         "sha256:4d4d4d",
     ):
         assert part in text, part
+
+
+def test_page__rules_of_two_engines__names_both():
+    mixed = dataset(check(engine="polars"), check(engine="pandera"), engine="mixed")
+
+    assert "judged by pandera and polars." in Page(rendered(data_report(mixed))).text
 
 
 EVIL = [

@@ -373,6 +373,14 @@ def test_show__values_with_markup__are_shown_as_they_are():
     assert "<br>" in shown
 
 
+def test_show__pipe_in_a_name__has_no_backslash_within_a_table_or_without():
+    checks = [check(column="pipe|d"), check(column="pipe|d", verdict="inconclusive")]
+    shown = show(render_verb("check-data", data_report(dataset(*checks))))
+
+    assert len(re.findall(r"pipe\|d", shown)) >= 3
+    assert "\\" not in shown
+
+
 @pytest.mark.parametrize(
     ("value", "shown"),
     [

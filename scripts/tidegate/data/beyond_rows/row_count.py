@@ -22,7 +22,7 @@ def check_row_count(table: Table, reference: pl.LazyFrame | None) -> Iterator[Ch
     if rule.max is not None:
         yield _result(f"at most {counted(rule.max, 'row')}", table.rows <= rule.max, found)
     if rule.tolerated_change is not None:
-        name = f"within {rule.max_change} of the reference’s rows"
+        name = f"within {_percent(rule.tolerated_change)} of the reference’s rows"
         before = None if reference is None else _rows(reference)
         if not before:
             missing = "there is no reference" if before is None else "the reference has no rows"
@@ -47,8 +47,11 @@ def _rows(frame: pl.LazyFrame) -> int:
 def _in_words(change: Fraction) -> str:
     if not change:
         return "as many as"
-    share = float(abs(change) * 100)
-    return f"{share:,.3g}% {'more' if change > 0 else 'fewer'} than"
+    return f"{_percent(abs(change), 3)} {'more' if change > 0 else 'fewer'} than"
+
+
+def _percent(share: Fraction, digits: int = 6) -> str:
+    return f"{float(share * 100):,.{digits}g} %"
 
 
 def _result(name: str, holds: bool, detail: str) -> CheckResult:

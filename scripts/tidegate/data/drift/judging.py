@@ -96,7 +96,8 @@ def judge_column(
             [part.spread_needed() for part in parts if part.verdict is verdict], levels.rows
         )
     hidden = verdict is Verdict.PASS and other > _MOST_OTHER
-    words = f"cannot tell: {other:.0%} of the rows hold values too rare to be compared; the rest: "
+    rare = f"{100 * other:.0f} % of the rows hold values too rare to be compared"
+    words = f"cannot tell: {rare}; the rest: "
     return ColumnDrift(
         column=column.name,
         kind=column.kind,

@@ -200,7 +200,7 @@ CASES: dict[str, tuple[Any, Any, Verdict, str]] = {
         [f"now {n}" for n in range(500)],
         [f"before {n}" for n in range(500)],
         Verdict.INCONCLUSIVE,
-        "cannot tell: 100% of the rows hold values too rare to be compared",
+        "cannot tell: 100 % of the rows hold values too rare to be compared",
     ),
 }
 
