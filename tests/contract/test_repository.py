@@ -46,6 +46,11 @@ def test_zizmor__has_no_finding_in_a_service(example: Path, tmp_path: Path) -> N
     assert "No findings" in run(*ZIZMOR, ".", folder=service)
 
 
+def test_readme__names_every_page_once() -> None:
+    rows = re.findall(r"^\| \[(docs/[^]]+)\]", (ROOT / "README.md").read_text(), re.MULTILINE)
+    assert sorted(rows) == sorted(f"docs/{page.name}" for page in ROOT.glob("docs/*.md"))
+
+
 def test_workflows__are_valid_by_githubs_schema() -> None:
     files = [
         *ROOT.glob(".github/workflows/*.yml"),
