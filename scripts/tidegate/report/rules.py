@@ -167,7 +167,7 @@ TITLES: Mapping[Family, str] = {
     "categories": "Categories",
     "own": "Checks of your own",
     "drift": "Drift",
-    "undecided-drift": "Drift that the rows cannot tell",
+    "undecided-drift": "Undecided drift",
 }
 # What to do, one sentence or two for each family.
 REMEDIES: Mapping[Family, str] = {
@@ -195,6 +195,7 @@ REMEDIES: Mapping[Family, str] = {
     "own": "Look at the check in the schema and at the rows that it names.",
     "drift": "See what changed at the source since the reference was taken. If the data is right, "
     "take a newer reference, and train on data that is like it.",
-    "undecided-drift": "Compare more rows: what was found says how many would tell. Else name only "
-    "columns that can be compared in drift.columns, or let drift warn with mode: warn.",
+    "undecided-drift": "Compare more rows: what was found says how many would tell. Else take "
+    "a reference with the same columns, name only columns that can be compared in drift.columns, "
+    "or let drift warn with mode: warn.",
 }

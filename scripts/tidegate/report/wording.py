@@ -60,9 +60,8 @@ def summary(report: Report) -> str:
     rules = findings.tally(*datasets)
     if len(datasets) == 1:
         return f"{rows(datasets[0])} Of its rules, {rules}."
-    fails = (
-        f"{failing or 'None'} of {len(datasets):,} datasets {'fail' if failing > 1 else 'fails'}"
-    )
+    fails = f"{f'{failing:,}' if failing else 'None'} of {len(datasets):,} datasets fail"
+    fails += "" if failing > 1 else "s"
     unsure = f", {undecided:,} could not be decided" if undecided else ""
     some = f"{fails}{unsure}" if failing or undecided else f"All {len(datasets):,} datasets pass"
     return f"{some}. Of their rules, {rules}."
