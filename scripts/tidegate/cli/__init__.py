@@ -92,7 +92,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = sys.argv[1:] if arguments is None else arguments
     # Importing makes objects by the hundred thousand, and looking for cycles among them, every 700,
     # is a tenth of a start.
-    gc.set_threshold(100_000)
+    gc.set_threshold(300_000)
     # An action passes each of its inputs as --name="$VALUE"; an empty one is as if not given.
     words = [word for word in given if not (word.startswith("--") and word.endswith("="))]
     parser, verb = parser_for(words)
