@@ -41,7 +41,8 @@ def connect() -> DockerClient:
         client = docker.from_env()
         client.ping()
         # A request that was cut off goes on in the engine: nobody could say what it leaves.
-        client.api.send = as_a_whole(client.api.send)
+        api: Any = client.api
+        api.send = as_a_whole(api.send)
     except DockerException as error:
         raise ImageError(
             f"no Docker engine answers: {error}",
