@@ -19,13 +19,13 @@ from urllib.parse import urlsplit
 from tidegate import digest
 from tidegate.config import Config
 from tidegate.context import Context
-from tidegate.errors import RegistryError
+from tidegate.errors import RegistryError, TidegateError
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 MODEL_ARTIFACT = "model"
-PREDICTIONS_ARTIFACT = "tidegate/predictions.parquet"
+PREDICTIONS_ARTIFACT = "tidegate/predictions"  # and the ending that says its format
 GATE_REPORT_ARTIFACT = "tidegate/gate-model.json"
 DATA_REPORT_ARTIFACT = "tidegate/check-data.json"
 EXAMPLES_ARTIFACT = "tidegate/examples.jsonl"
@@ -213,6 +213,16 @@ class Registry:
             return artifact in {item.path for item in held}
         return False
 
+    def predictions(self, version: ModelVersion) -> str | None:
+        """The table of predictions that was logged with a version, in whatever format it is."""
+        with self.reachable(absent_is_fine=True):
+            held = self.client.list_artifacts(
+                version.run_id, str(Path(PREDICTIONS_ARTIFACT).parent)
+            )
+            paths = (str(item.path) for item in held)
+            return next((p for p in paths if p.startswith(f"{PREDICTIONS_ARTIFACT}.")), None)
+        return None
+
     def download(self, version: ModelVersion, artifact: str, folder: Path) -> Path:
         """Fetch a file or folder that was logged with a version; its local path."""
         with self.reachable(absent_is_fine=True):
@@ -271,7 +281,7 @@ class Registry:
             )
             if not (absent_is_fine and absent):
                 raise self._failure(error) from None
-        except RegistryError:
+        except TidegateError:
             raise
         except Exception as error:
             raise self._failure(error) from None

@@ -16,6 +16,7 @@ from tidegate import config as configs
 from tidegate.cli import verb_module
 from tidegate.context import Context
 from tidegate.errors import TidegateError
+from tidegate.report.escape import without_commands
 from tidegate.verdict import Verdict
 
 SCHEMA_VERSION = 1
@@ -54,9 +55,10 @@ def execute(verb: str, arguments: argparse.Namespace, context: Context) -> int:
         body = decided(name, report)
         texts = _texts_of(name, body)
         code = 2 if report.verdict is None else 1 if report.blocked else 0
-    except Exception as error:  # the one place where errors end, the unexpected ones too
+    # The one place where errors end, the unexpected ones and Ctrl-C too.
+    except (Exception, KeyboardInterrupt) as error:
         known = error if isinstance(error, TidegateError) else _unexpected(error, folder, name)
-        print(f"tidegate {verb}: {known}", file=sys.stderr)
+        print(without_commands(f"tidegate {verb}: {known}"), file=sys.stderr)
         body, code = undecided(name, known, service), 2
         texts = _texts_of(name, body)
     return _deliver(name, body, texts, code, folder, arguments, context)
@@ -86,7 +88,9 @@ def undecided(verb: str, error: TidegateError, service: str | None) -> dict[str,
     }
 
 
-def _unexpected(error: Exception, folder: Path, verb: str) -> TidegateError:
+def _unexpected(error: BaseException, folder: Path, verb: str) -> TidegateError:
+    if isinstance(error, KeyboardInterrupt):
+        return TidegateError("stopped by SIGINT", remedy="run it again")
     trace = folder / f"{verb}.traceback.txt"
     try:
         write_atomically(trace, traceback.format_exc())

@@ -13,6 +13,7 @@ import argparse
 
 from tidegate.config import Config
 from tidegate.context import Context
+from tidegate.interruption import put_back_on_interruption
 from tidegate.release.promotion import Mover
 from tidegate.release.steps import MoveReport
 
@@ -27,5 +28,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, config: Config, context: Context) -> MoveReport:
-    mover = Mover.open(config, context, arguments.to)
-    return mover.promote(arguments.release, arguments.approver, arguments.reason)
+    with put_back_on_interruption():
+        mover = Mover.open(config, context, arguments.to)
+        return mover.promote(arguments.release, arguments.approver, arguments.reason)

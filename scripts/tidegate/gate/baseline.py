@@ -16,12 +16,7 @@ from tidegate.errors import ConfigError, DataError, RegistryError
 from tidegate.gate.rows.evaluation_digest import evaluation_digest
 from tidegate.gate.rows.tables import Table, open_table, scan
 from tidegate.gate.scoring.champion import Unscorable, score_version
-from tidegate.registry import (
-    GATE_REPORT_ARTIFACT,
-    PREDICTIONS_ARTIFACT,
-    ModelVersion,
-    Registry,
-)
+from tidegate.registry import GATE_REPORT_ARTIFACT, ModelVersion, Registry
 
 
 @dataclass(frozen=True)
@@ -93,9 +88,9 @@ def logged_table(
     folder: Path,
 ) -> Table | None:
     """The table logged with a version, if it is of the candidate's evaluation set."""
-    if not registry.holds(version, PREDICTIONS_ARTIFACT):
+    if (artifact := registry.predictions(version)) is None:
         return None
-    path = registry.download(version, PREDICTIONS_ARTIFACT, folder / "logged")
+    path = registry.download(version, artifact, folder / "logged")
     try:
         # As a candidate's table: it has every column, or it was written by other rules.
         table = open_table(config, path, "candidate")

@@ -8,6 +8,7 @@ from threading import Event, Thread
 from typing import TYPE_CHECKING, Any, cast
 
 from tidegate.errors import DeployError, ImageError
+from tidegate.interruption import as_a_whole
 from tidegate.release.release import ImageReference
 
 if TYPE_CHECKING:
@@ -39,6 +40,9 @@ def connect() -> DockerClient:
     try:
         client = docker.from_env()
         client.ping()
+        # A request that was cut off goes on in the engine: nobody could say what it leaves.
+        api: Any = client.api
+        api.send = as_a_whole(api.send)
     except DockerException as error:
         raise ImageError(
             f"no Docker engine answers: {error}",
@@ -143,27 +147,28 @@ def temporary_container(
     environment: Mapping[str, str],
 ) -> Iterator[tuple[Container, str]]:
     """(container, its URL), gone afterwards; what it said last goes into a DeployError."""
-    with engine_obeys(f"{name} is made"):
-        remove_container(client, name)
-        container = create_container(
-            client,
-            image,
-            name,
-            container_port=container_port,
-            host_port=None,
-            environment=environment,
-            labels={},
-        )
-    start_container(container)
     try:
-        yield container, f"http://127.0.0.1:{published_port(container, container_port)}"
-    except DeployError as error:
-        log = container.logs(tail=12).decode(errors="replace").strip() or "nothing"
-        raise DeployError(
-            f"{error.what}; its log ends:\n{log}", where=error.where, remedy=error.remedy
-        ) from None
+        with engine_obeys(f"{name} is made"):
+            remove_container(client, name)
+            container = create_container(
+                client,
+                image,
+                name,
+                container_port=container_port,
+                host_port=None,
+                environment=environment,
+                labels={},
+            )
+        start_container(container)
+        try:
+            yield container, f"http://127.0.0.1:{published_port(container, container_port)}"
+        except DeployError as error:
+            log = container.logs(tail=12).decode(errors="replace").strip() or "nothing"
+            raise DeployError(
+                f"{error.what}; its log ends:\n{log}", where=error.where, remedy=error.remedy
+            ) from None
     finally:
-        container.remove(force=True)
+        remove_container(client, name)  # also one that Ctrl-C kept from being known
 
 
 def remove_container(client: DockerClient, name: str) -> None:

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from tidegate.errors import DeployError, suggestion
+from tidegate.interruption import too_late_to_stop
 from tidegate.registry import Registry
 from tidegate.release.lease import Lease, claims
 from tidegate.release.release import Release
@@ -72,6 +73,8 @@ class Ledger:
         """Write what was done under a lease, in one transaction."""
         from mlflow.entities import RunTag
 
+        # Were it cut off, nobody could say whether it stands, and what to put back.
+        too_late_to_stop()
         tags = {**_tags(event), "mlflow.runName": _name(event)}
         with self._registry.reachable():
             self._registry.client.log_batch(

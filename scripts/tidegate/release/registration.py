@@ -66,7 +66,8 @@ def register_candidate(
     model = config.resolve(config.model_path)
     predictions = config.resolve(config.need_evaluation().predictions)
     files = {
-        PREDICTIONS_ARTIFACT: predictions,
+        # What its name says of its format is kept, or nobody could read it as a baseline.
+        PREDICTIONS_ARTIFACT + "".join(predictions.suffixes): predictions,
         GATE_REPORT_ARTIFACT: reports / "gate-model.json",
         DATA_REPORT_ARTIFACT: reports / "check-data.json",
         EXAMPLES_ARTIFACT: config.resolve(config.serving.examples),

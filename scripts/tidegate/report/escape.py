@@ -12,6 +12,9 @@ _ACTIVE = re.compile(
     r"(\bGH(?=-\d)|www(?=\.)|^\d{1,9}(?=[.)]))|([\\`*_\[\]<>#|~@&$^]|:(?=[\w/+-])|^[-+=])",
     re.IGNORECASE,
 )
+# What a runner takes for a command of its own, wherever a line breaks: `::name::`, `##[name]`.
+_COMMAND = re.compile(r"^(\s*):(?=:)|#(?=#\[)", re.MULTILINE)
+_ZERO_WIDTH_SPACE = "\u200b"
 _ANSI = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)?|[@-_])")
 
 
@@ -75,6 +78,11 @@ def address(text: object) -> str | None:
     if parts.scheme not in {"http", "https"} or not parts.netloc:
         return None
     return quote(str(text), safe="/:?#=%@+,;.~-", errors="replace")
+
+
+def without_commands(text: str) -> str:
+    """Text for a terminal, in whose lines a runner finds no command of its own."""
+    return _COMMAND.sub(lambda match: f"{match[0]}{_ZERO_WIDTH_SPACE}", text)
 
 
 def _entities(text: str) -> str:

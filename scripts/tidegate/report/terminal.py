@@ -10,10 +10,9 @@ from typing import TextIO
 from rich.console import Console
 from rich.markdown import Markdown
 
+from tidegate.report.escape import without_commands
+
 _MIN_WIDTH = 110
-# What a runner takes for a command of its own, wherever a line breaks: `::name::`, `##[name]`.
-_COMMAND = re.compile(r"^(\s*):(?=:)|#(?=#\[)", re.MULTILINE)
-_ZERO_WIDTH_SPACE = "\u200b"
 
 
 def show(text: str, stream: TextIO | None = None) -> None:
@@ -23,7 +22,7 @@ def show(text: str, stream: TextIO | None = None) -> None:
     console = Console(file=target, width=width)
     with console.capture() as capture:
         console.print(Markdown(without_html(text), hyperlinks=target.isatty()))
-    target.write(_COMMAND.sub(lambda match: f"{match[0]}{_ZERO_WIDTH_SPACE}", capture.get()))
+    target.write(without_commands(capture.get()))
 
 
 def without_html(text: str) -> str:

@@ -13,6 +13,7 @@ import pytest
 from tidegate import cli
 from tidegate.cli import VERBS, main
 from tidegate.cli.execution import write_atomically
+from tidegate.errors import DeployError
 
 
 @pytest.fixture(autouse=True)
@@ -143,3 +144,25 @@ def test_execute__report_with_nan__exits_2_with_a_report_that_says_so(monkeypatc
     report = json.loads(Path("reports/tidegate/doctor.json").read_text())
     assert (report["verdict"], report["blocked"]) == (None, True)
     assert "not JSON compliant" in capsys.readouterr().err
+
+
+def test_main__what_a_message_quotes_gives_the_runner_no_commands(capsys, monkeypatch):
+    def run(*_):
+        raise DeployError("it ended; its log ends:\n::stop-commands::x\n  ##[group]y")
+
+    monkeypatch.setattr("tidegate.cli.status.run", run)
+    Path("tidegate.yaml").write_text("service: shop\n")
+    assert main(["status"]) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert any("stop-commands" in line for line in lines)
+    assert not any(line.lstrip().startswith("::") or "##[" in line for line in lines)
+
+
+def test_main__ctrl_c_is_an_exit_code_and_one_message(capsys, monkeypatch):
+    def run(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("tidegate.cli.status.run", run)
+    Path("tidegate.yaml").write_text("service: shop\n")
+    assert main(["status"]) == 2
+    assert capsys.readouterr().err == "tidegate status: stopped by SIGINT\n  remedy: run it again\n"

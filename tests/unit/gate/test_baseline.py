@@ -96,7 +96,7 @@ def register(registry: Registry, tmp_path: Path) -> Register:
         files = {}
         if table is not None:
             table.write_parquet(tmp_path / "logged.parquet")
-            files[PREDICTIONS_ARTIFACT] = tmp_path / "logged.parquet"
+            files[f"{PREDICTIONS_ARTIFACT}.parquet"] = tmp_path / "logged.parquet"
         if report is not None:
             (tmp_path / "report.json").write_text(report)
             files[GATE_REPORT_ARTIFACT] = tmp_path / "report.json"

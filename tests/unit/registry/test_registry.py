@@ -9,7 +9,7 @@ import pytest
 
 from servers import mlflow_server
 from tidegate.errors import RegistryError
-from tidegate.registry import MODEL_ARTIFACT, PREDICTIONS_ARTIFACT, Registry
+from tidegate.registry import EXAMPLES_ARTIFACT, MODEL_ARTIFACT, PREDICTIONS_ARTIFACT, Registry
 from tidegate.release.ledger import Event, Ledger
 
 pytestmark = [
@@ -49,7 +49,7 @@ def test_registry__version_keeps_its_files_tags_and_alias(
 ) -> None:
     made = registry.register(
         files["model"],
-        files={PREDICTIONS_ARTIFACT: files["predictions"]},
+        files={f"{PREDICTIONS_ARTIFACT}.csv": files["predictions"]},
         tags={"tidegate.commit": "c0ffee"},
         metrics={"roc-auc": 0.7},
         alias="challenger",
@@ -59,7 +59,9 @@ def test_registry__version_keeps_its_files_tags_and_alias(
     assert (found.version, found.tags["tidegate.commit"]) == (made.version, "c0ffee")
     assert registry.champion() is None
     out = tmp_path / "out"
-    assert registry.download(found, PREDICTIONS_ARTIFACT, out).read_text() == "predictions"
+    table = registry.predictions(found)
+    assert table == f"{PREDICTIONS_ARTIFACT}.csv"
+    assert registry.download(found, table, out).read_text() == "predictions"
     assert (registry.download(found, MODEL_ARTIFACT, out) / "MLmodel").is_file()
     registry.set_alias("champion", found.version)
     assert registry.reference(f"models:/{registry.model}@champion") is not None
@@ -70,8 +72,9 @@ def test_registry__what_is_not_there_is_a_clear_error(
     registry: Registry, files: dict[str, Path], tmp_path: Path
 ) -> None:
     made = registry.register(files["model"], files={}, tags={}, alias="challenger")
-    with pytest.raises(RegistryError, match="logged without tidegate/predictions"):
-        registry.download(made, PREDICTIONS_ARTIFACT, tmp_path)
+    assert registry.predictions(made) is None
+    with pytest.raises(RegistryError, match="logged without tidegate/examples"):
+        registry.download(made, EXAMPLES_ARTIFACT, tmp_path)
     with pytest.raises(RegistryError, match="has no version 99"):
         registry.version("99")
 

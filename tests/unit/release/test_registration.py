@@ -9,8 +9,12 @@ from typing import Any
 import pytest
 
 from shop import Shop
+from tidegate import digest
 from tidegate.errors import DataError
-from tidegate.registry import PREDICTIONS_ARTIFACT
+from tidegate.gate import record as records
+from tidegate.gate.baseline import logged_table
+from tidegate.gate.rows.evaluation_digest import evaluation_digest
+from tidegate.gate.rows.tables import open_table
 from tidegate.release.ledger import Ledger
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # MLflow's own
@@ -32,7 +36,9 @@ def test_register__version_alias_and_release_carry_what_was_judged(shop: Shop) -
     assert release.id.startswith("v4-")
     assert (release.author, release.commit) == ("ada", f"{4:040x}")
     assert release.record_digest == record["digest"] == version.tags["tidegate.record-digest"]
-    logged = shop.registry.download(version, PREDICTIONS_ARTIFACT, shop.folder)
+    artifact = shop.registry.predictions(version)
+    assert artifact == "tidegate/predictions.csv"
+    logged = shop.registry.download(version, artifact, shop.folder)
     assert logged.read_bytes() == (shop.folder / "reports/predictions.csv").read_bytes()
     assert shop.champion() is None
 
@@ -128,3 +134,19 @@ def test_register__refuses_what_the_gate_did_not_let_through(
     with pytest.raises(DataError, match=said):
         shop.register()
     assert versions(shop) == before
+
+
+def test_register__a_table_in_csv_is_a_baseline_that_the_next_gate_can_read(shop: Shop) -> None:
+    report = shop.candidate(4, baseline="1")
+    table = shop.folder / "reports/predictions.csv"
+    table.write_text("id,bought,score\n" + "".join(f"{n},{n % 2},0.{n % 7}\n" for n in range(50)))
+    body = json.loads(report.read_text())
+    record = {name: value for name, value in body["record"].items() if name != "digest"}
+    record["candidate"]["predictions_digest"] = digest.of_file(table)
+    report.write_text(json.dumps({**body, "record": records.seal(record)}))
+    version = shop.register().version
+    candidate = open_table(shop.config, "reports/predictions.csv", "candidate")
+    expected = evaluation_digest(candidate, shop.config.need_evaluation())
+    logged = logged_table(shop.config, shop.registry, version, expected, shop.folder / "kept")
+    assert logged is not None
+    assert logged.scan().collect().equals(candidate.scan().collect())

@@ -106,7 +106,19 @@ OWN: dict[str, dict[str, Any]] = {
     },
     "promote": MOVE,
     "rollback": MOVE,
-    "hold": {**MOVE, "steps": []},
+    "hold": {
+        **MOVE,
+        "before": "v3-0a1b2c3",
+        "steps": [
+            {
+                "name": "hold",
+                "verdict": "pass",
+                "seconds": 0.0,
+                "detail": "production takes no promotion until it is released",
+            }
+        ],
+        "event": {**EVENT, "kind": "hold"},
+    },
     "status": {
         "environments": [
             environment(drift=["the champion is version 2, the ledger says version 3"])
@@ -508,3 +520,20 @@ def test_render_verb__board__has_environments_approvals_metrics_and_the_newest_e
     ):
         assert part in seen, part
     assert "number 9" not in seen
+
+
+def test_render_verb__hold__its_headline_is_the_hold_and_not_what_runs():
+    seen = read(render_verb("hold", REPORTS["hold"])).text
+
+    assert seen.startswith("✅ production takes no promotion until it is released")
+    assert "It runs v3-0a1b2c3; why: a better model." in seen
+
+
+def test_render_verb__rollback__says_that_it_leaves_a_hold_and_how_it_ends():
+    seen = read(render_verb("rollback", REPORTS["rollback"])).text
+    hint = "tidegate hold --release --environment production"
+
+    assert hint in seen
+    assert hint not in read(render_verb("promote", REPORTS["promote"])).text
+    refused = {**REPORTS["rollback"], "verdict": "fail", "blocked": True}
+    assert hint not in read(render_verb("rollback", refused)).text
