@@ -51,6 +51,22 @@ class GitHubError(TidegateError):
     """GitHub's API refused, or could not be reached."""
 
 
+def refused_by_the_system(error: BaseException) -> str | None:
+    """What an error began with, such as "connection refused"; None where it was no system's error.
+
+    Libraries wrap it in several of their own, and quote all of them.
+    """
+    found: str | None = None
+    link: BaseException | None = error
+    seen: set[int] = set()
+    while link is not None and id(link) not in seen:
+        seen.add(id(link))
+        if isinstance(link, OSError) and link.strerror:
+            found = link.strerror.lower()
+        link = link.__cause__ or link.__context__
+    return found
+
+
 def suggestion(name: str, known: Iterable[str]) -> str:
     """`; did you mean ...?` for a message, or nothing where no known name is near."""
     nearest = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from tidegate import digest
 from tidegate.config import Config
 from tidegate.context import Context
-from tidegate.errors import RegistryError, TidegateError
+from tidegate.errors import RegistryError, TidegateError, refused_by_the_system
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -31,13 +31,15 @@ DATA_REPORT_ARTIFACT = "tidegate/check-data.json"
 EXAMPLES_ARTIFACT = "tidegate/examples.jsonl"
 MEASUREMENT_TAG = "tidegate.measured."
 
-# Set unless the user has set them: a gate neither phones home nor hangs on a dead server.
+# Set unless the user has set them: a gate neither phones home nor hangs on a dead server, and its
+# standard output is its own.
 _DEFAULTS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_LOGGING_LEVEL": "WARNING",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "GIT_PYTHON_REFRESH": "quiet",
 }
 
@@ -289,8 +291,9 @@ class Registry:
     def _failure(self, error: Exception) -> RegistryError:
         said = self._without_password(str(error)).strip()
         first = (said.splitlines() or [type(error).__name__])[0]
+        refusal = refused_by_the_system(error)
         return RegistryError(
-            f"MLflow did not do as asked: {first[:300]}",
+            f"MLflow did not do as asked: {refusal or first[:300]}",
             where=self.shown_uri,
             remedy="see that the server runs and MLFLOW_TRACKING_URI and its credentials are right",
         )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any, cast
 
-from tidegate.errors import DeployError, ImageError
+from tidegate.errors import DeployError, ImageError, refused_by_the_system
 from tidegate.interruption import as_a_whole
 from tidegate.release.release import ImageReference
 
@@ -45,7 +46,8 @@ def connect() -> DockerClient:
         api.send = as_a_whole(api.send)
     except DockerException as error:
         raise ImageError(
-            f"no Docker engine answers: {error}",
+            f"no Docker engine answers: {refused_by_the_system(error) or error}",
+            where=os.environ.get("DOCKER_HOST"),
             remedy="start one (in this repository: `make docker-engine`), or set DOCKER_HOST",
         ) from None
     return client

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from servers import mlflow_server
+from shop import free_port
 from tidegate.errors import RegistryError
 from tidegate.registry import EXAMPLES_ARTIFACT, MODEL_ARTIFACT, PREDICTIONS_ARTIFACT, Registry
 from tidegate.release.ledger import Event, Ledger
@@ -66,6 +67,22 @@ def test_registry__version_keeps_its_files_tags_and_alias(
     registry.set_alias("champion", found.version)
     assert registry.reference(f"models:/{registry.model}@champion") is not None
     assert registry.reference(f"models:/{registry.model}/{found.version}") is not None
+
+
+def test_registry__prints_nothing_of_its_own(
+    registry: Registry, files: dict[str, Path], capfd: pytest.CaptureFixture[str]
+) -> None:
+    registry.register(files["model"], files={}, tags={}, alias="challenger")
+    Ledger(registry).record(Event("hold", "2026-03-01T12:00:00+00:00", "production"))
+    assert capfd.readouterr().out == ""  # of a verb with --json, it is the report alone
+
+
+def test_registry__server_that_does_not_answer_is_named_with_the_reason_alone() -> None:
+    address = f"http://127.0.0.1:{free_port()}"
+    with pytest.raises(RegistryError) as caught:
+        Registry(address, "shop").champion()
+    assert caught.value.what == "MLflow did not do as asked: connection refused"
+    assert caught.value.where == address
 
 
 def test_registry__what_is_not_there_is_a_clear_error(

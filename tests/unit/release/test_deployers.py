@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
-from shop import Shop
-from tidegate.errors import DeployError
+from shop import Shop, free_port
+from tidegate.errors import DeployError, ImageError
+from tidegate.release import image as images
 from tidegate.release import promotion, status
 from tidegate.release.deployers import Deployer
 from tidegate.release.deployers.command import CommandDeployer
@@ -173,3 +174,13 @@ def test_promote__a_server_that_keeps_the_commands_output_open_does_not_hold_it_
     assert not shop.promote(1, "staging").blocked
     assert time.monotonic() - started < 15
     assert shop.serves("staging") == "1"
+
+
+def test_docker__engine_that_does_not_answer_is_named_with_the_reason_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("DOCKER_HOST", address := f"tcp://127.0.0.1:{free_port()}")
+    with pytest.raises(ImageError) as caught:
+        images.connect()
+    assert caught.value.what == "no Docker engine answers: connection refused"
+    assert caught.value.where == address
