@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import re
 import socket
 import subprocess
 import time
+import weakref
 from typing import TYPE_CHECKING
 
 import pytest
@@ -302,3 +304,14 @@ def test_rollback__by_hand_as_the_docs_say_is_seen_and_then_written_down(
     assert (shop.serves("production"), shop.champion()) == ("1", "1")
     assert not status(shop.config, shop.context, "production").blocked
     assert "production-bad" in names(engine, shop)
+
+
+def test_engine__its_sockets_close_as_soon_as_nobody_needs_it(engine: DockerClient) -> None:  # noqa: ARG001
+    client = images.connect()
+    api = weakref.ref(client.api)
+    gc.disable()
+    try:
+        del client
+        assert api() is None
+    finally:
+        gc.enable()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import weakref
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import partial
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any, cast
 
@@ -42,8 +44,9 @@ def connect() -> DockerClient:
         client = docker.from_env()
         client.ping()
         # A request that was cut off goes on in the engine: nobody could say what it leaves.
+        # A weak reference: in a cycle, its sockets would stay open until somebody looks for cycles.
         api: Any = client.api
-        api.send = as_a_whole(api.send)
+        api.send = as_a_whole(partial(type(api).send, weakref.proxy(api)))
     except DockerException as error:
         raise ImageError(
             f"no Docker engine answers: {refused_by_the_system(error) or error}",
