@@ -306,7 +306,7 @@ def test_rollback__by_hand_as_the_docs_say_is_seen_and_then_written_down(
     assert "production-bad" in names(engine, shop)
 
 
-def test_engine__its_sockets_close_as_soon_as_nobody_needs_it(engine: DockerClient) -> None:  # noqa: ARG001
+def test_engine__its_sockets_close_as_soon_as_nobody_needs_it(engine: DockerClient) -> None:
     client = images.connect()
     api = weakref.ref(client.api)
     gc.disable()
