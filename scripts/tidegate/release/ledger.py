@@ -180,6 +180,23 @@ def stay(events: Sequence[Event], environment: str, at: datetime | None = None) 
     return found
 
 
+def releases_before(there: Sequence[Event]) -> list[str]:
+    """The releases that a roll-back may go to, the nearest last. there: the moves of one place.
+
+    A roll-back takes back everything since the release that it goes to: from there on, it is as if
+    that had not been.
+    """
+    way: list[str] = []
+    for event in there:
+        release = str(event.release)
+        if event.kind == "rollback" and release in way:
+            last = len(way) - 1 - way[::-1].index(release)
+            del way[last + 1 :]
+        elif not way or way[-1] != release:
+            way.append(release)
+    return [release for release in way[:-1] if release != way[-1]]
+
+
 def last_release(events: Sequence[Event], environment: str) -> str | None:
     """Id of the release that an environment runs, by the ledger."""
     there = moves(events, environment)

@@ -109,7 +109,12 @@ class Preflight:
                 return approval(self.environment, self.context.environ)
             except GitHubError as error:
                 raise Refused(str(error)) from None
-        who = approver or self.context.environ.get("GITHUB_ACTOR")
+        actor = self.context.environ.get("GITHUB_ACTOR")
+        on_github = self.context.environ.get("GITHUB_ACTIONS") == "true"
+        if on_github and approver and approver.lower() != str(actor).lower():
+            # A workflow's file is anybody's who may push: it must not say who approved.
+            raise Refused(f"{actor} started this run and cannot approve as {approver}")
+        who = approver or actor
         # GitHub's logins are the same in any case, so Ada is not another person than ada.
         author = release.author.lower()
         others = [login for login in environment.approvers if login.lower() != author]

@@ -20,6 +20,7 @@ from tidegate.release.ledger import (
     holds,
     last_release,
     moves,
+    releases_before,
     time_after,
 )
 from tidegate.release.preflight import Preflight, Refused
@@ -87,6 +88,7 @@ class Mover:
 
     def hold(self, *, release: bool, reason: str | None) -> MoveReport:
         """Keep the environment from promotions, or let it take them again."""
+        _need_room_for(reason)
         events = self.ledger.events()
         now = last_release(events, self.environment)
         kind = "unhold" if release else "hold"
@@ -102,11 +104,7 @@ class Mover:
         choose: Callable[[Sequence[Event]], Release],
     ) -> MoveReport:
         """Make a move while nobody else makes one; what stands in the ledger is read only then."""
-        if move.reason is not None and len(move.reason) > MAX_REASON:
-            raise DeployError(
-                f"the reason has {len(move.reason):,} characters, at most {MAX_REASON:,} are kept",
-                remedy="say it shorter, with a link to the rest",
-            )
+        _need_room_for(move.reason)
         started = time.monotonic()
         holder = {
             "kind": move.kind,
@@ -125,22 +123,23 @@ class Mover:
     def _earlier(self, events: Sequence[Event], to: str | None) -> Release:
         there = moves(events, self.environment)
         taken = [event.release for event in there]
-        held = holds(events, self.environment)
-        if to is None and there and there[-1].kind == "rollback" and held is not None:
-            to = taken[-1]  # asked again: it went back already, and must not go back further
-        elif to is None:
-            earlier = taken[: taken.index(taken[-1])] if taken else []
-            if not earlier:
-                raise DeployError(
-                    f"{self.environment} has run no earlier release to go back to",
-                    remedy="`tidegate status` shows what it ran; --to names one of them",
-                )
-            to = earlier[-1]
-        elif to not in taken:
+        if to is not None and to not in taken:
             raise DeployError(
                 f"{self.environment} never ran {to!r}",
                 remedy=f"it ran: {', '.join(dict.fromkeys(str(r) for r in taken)) or 'nothing'}",
             )
+        if to is None:
+            before = releases_before(there)
+            again = there and there[-1].kind == "rollback" and holds(events, self.environment)
+            if again:
+                to = taken[-1]  # it went back already, and must not go back further
+            elif before:
+                to = before[-1]
+            else:
+                raise DeployError(
+                    f"{self.environment} has run no earlier release to go back to",
+                    remedy="`tidegate status` shows what it ran; --to names one of them",
+                )
         return self.ledger.release(str(to))
 
     def _move(
@@ -297,4 +296,12 @@ class Mover:
             record_digest=None if release is None else release.record_digest,
             run_url=self.context.run_url(),
             seconds=None if seconds is None else round(seconds, 3),
+        )
+
+
+def _need_room_for(reason: str | None) -> None:
+    if reason is not None and len(reason) > MAX_REASON:
+        raise DeployError(
+            f"the reason has {len(reason):,} characters, at most {MAX_REASON:,} are kept",
+            remedy="say it shorter, with a link to the rest",
         )

@@ -150,6 +150,8 @@ def test_a_clock_that_is_slow__puts_no_event_before_those_it_follows(shop: Shop)
 def test_a_reason_that_no_ledger_takes__is_an_error_before_anything_is_done(shop: Shop) -> None:
     with pytest.raises(DeployError, match="the reason has 3,000 characters, at most 2,000"):
         shop.mover("production").promote(shop.release(2), "grace", "x" * 3_000)
+    with pytest.raises(DeployError, match="the reason has 3,000 characters"):
+        shop.mover("production").hold(release=False, reason="x" * 3_000)
     assert state(shop) == ("1", "1", [shop.release(1)])
 
 

@@ -11,7 +11,7 @@ from shop import Shop
 from tidegate.errors import ConfigError, DeployError
 from tidegate.registry import GATE_REPORT_ARTIFACT
 from tidegate.release.deployers import deployer_for
-from tidegate.release.ledger import Ledger
+from tidegate.release.ledger import Event, Ledger, releases_before
 from tidegate.release.status import status
 from tidegate.release.steps import MoveReport
 
@@ -277,6 +277,46 @@ def test_rollback__that_does_not_verify_leaves_what_runs(shop: Shop) -> None:
     assert report.blocked
     assert (report.after, shop.serves("staging")) == (shop.release(2), "2")
     assert [event.kind for event in shop.moves("staging")] == ["promotion"] * 2
+
+
+def test_promote__on_github_nobody_approves_as_somebody_else(shop: Shop) -> None:
+    shop.promote(1, "staging")
+    shop.environ |= {"GITHUB_ACTIONS": "true", "GITHUB_ACTOR": "ada"}
+    said = refusal(shop.promote(1, "production", approver="grace"))
+    assert said == "ada started this run and cannot approve as grace"
+    shop.environ["GITHUB_ACTOR"] = "Grace"
+    assert not shop.promote(1, "production", approver="grace").blocked
+
+
+@pytest.mark.parametrize(
+    ("way", "back_to"),
+    [
+        ("1 2", "1"),
+        ("1 2 1", "2"),
+        ("1 2 2", "1"),
+        ("1 2 <1 3", "1"),
+        ("1 2 3 <2", "1"),
+        ("1 2 3 <1 3 2", "3"),
+        ("1 2 3 <1 2 <1 3", "1"),
+    ],
+)
+def test_releases_before__the_nearest_is_what_ran_before_by_the_way_that_still_counts(
+    way: str, back_to: str
+) -> None:
+    there = [
+        Event("rollback" if step.startswith("<") else "promotion", "", "staging", step.strip("<"))
+        for step in way.split()
+    ]
+    assert releases_before(there)[-1] == back_to
+
+
+def test_rollback__after_a_promotion_of_an_earlier_release_goes_to_the_one_in_between(
+    shop: Shop,
+) -> None:
+    for number in (1, 2, 1):
+        assert not shop.promote(number, "staging").blocked
+    report = shop.mover("staging").rollback(None, None, "bad")
+    assert (report.after, shop.serves("staging")) == (shop.release(2), "2")
 
 
 def test_rollback__without_an_earlier_release_is_an_error(shop: Shop) -> None:
