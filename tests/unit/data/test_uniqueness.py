@@ -108,3 +108,27 @@ def test_uniqueness__repeats_far_apart_and_by_the_million() -> None:
         repeated = found.repeats(read)
         assert repeated.failing == 1_200_000 * (2 if report == "all" else 1)
         assert repeated.first == tuple(range(first, first + 5))
+
+
+@pytest.mark.parametrize("report", REPORTS)
+def test_uniqueness__keys_of_one_hash_are_told_apart_in_the_order_of_their_rows(
+    report: str,
+) -> None:
+    def few_hashes(keys: pl.DataFrame) -> np.ndarray:
+        return keys["a"].to_numpy().astype(np.uint64) % np.uint64(3)
+
+    keys = pl.DataFrame({"a": [row % 50 for row in range(400)], "b": ["x"] * 400})
+
+    def read(low: int, high: int) -> Iterator[pl.DataFrame]:
+        yield keys[low:high]
+
+    found = Uniqueness(keys.height, report, hash_of=few_hashes)
+    found.add(keys)
+    failing = {
+        "all": list(range(400)),
+        "exclude_first": list(range(50, 400)),
+        "exclude_last": list(range(350)),
+    }[report]
+    repeats = found.repeats(read)
+    assert repeats.mask is not None
+    assert repeats.mask.nonzero()[0].tolist() == failing

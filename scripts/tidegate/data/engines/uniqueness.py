@@ -172,7 +172,8 @@ class Uniqueness:
         start = 0
         for keys in read(0, self._rows):
             codes = self._code(keys)
-            order = np.argsort(codes)  # neighbours are looked for near one another
+            # Neighbours are looked for near one another; the rows of a key keep their order.
+            order = np.argsort(codes, kind="stable")
             codes = codes[order]
             places = np.minimum(np.searchsorted(suspects, codes), len(suspects) - 1)
             hits = np.flatnonzero(suspects[places] == codes)
