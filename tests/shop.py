@@ -355,6 +355,11 @@ class Shop:
         events = Ledger(self.registry).events()
         return [e for e in events if e.environment == environment]
 
+    def production(self) -> tuple[str | None, str | None, list[str | None]]:
+        """(what it serves, the champion, the releases of its moves by the ledger)."""
+        taken = [event.release for event in self.moves("production")]
+        return self.serves("production"), self.champion(), taken
+
     def close(self) -> None:
         """End every server that deploy.py started."""
         for file in self.folder.glob("*.pid"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -235,6 +236,15 @@ class Registry:
             where=self.shown_uri,
             remedy="versions made by `tidegate register-model` carry it",
         )
+
+    def gate_report(self, version: ModelVersion) -> dict[str, Any]:
+        """The gate's report that was logged with a version, as it lies there: nothing is proved.
+
+        Raises ValueError for what is no JSON.
+        """
+        with TemporaryDirectory() as folder:
+            path = self.download(version, GATE_REPORT_ARTIFACT, Path(folder))
+            return dict(json.loads(path.read_text(encoding="utf-8")))
 
     def fetch_model(self, version: ModelVersion, target: Path) -> None:
         """Put a version's model folder at `target`: what was registered is what is shipped."""

@@ -36,7 +36,7 @@ class Leased(Exception):
 
 @dataclass(frozen=True)
 class Claim:
-    """A run that claims an environment. holder: kind, actor, at, run_url, release."""
+    """A run that claims an environment. holder: kind, actor, at, run_url."""
 
     run_id: str
     started: int
@@ -144,13 +144,12 @@ class Lease:
                 if claim.run_id != self.run_id
             ]
             for claim in others:
-                now = time.monotonic()
-                if claim.run_id not in watched and is_alive(claim.process) is None:
+                now, alive = time.monotonic(), is_alive(claim.process)
+                if claim.run_id not in watched and alive is None:
                     print(f"{claim.in_words}; seeing whether it still is", file=sys.stderr)
                 beat, since = watched.setdefault(claim.run_id, (claim.beat, now))
-                alive = is_alive(claim.process)
-                if alive is None:
-                    alive = True if beat != claim.beat else None
+                if alive is None and beat != claim.beat:
+                    alive = True
                 if alive and (claim.holds or claim.order < mine):
                     raise Leased(claim.in_words)
                 if alive is False or (alive is None and now - since > LOST_SECONDS):
@@ -175,7 +174,7 @@ class Lease:
 
 
 def process_identity() -> str:
-    """This process among all of all machines; without a second part where /proc tells none."""
+    """This process among all of all machines; its third part is empty where /proc tells none."""
     return f"{_machine()} {os.getpid()} {_started(os.getpid())}"
 
 

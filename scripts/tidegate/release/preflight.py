@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from tidegate.config import Config
 from tidegate.context import Context
 from tidegate.errors import GitHubError
 from tidegate.gate import record as records
-from tidegate.registry import GATE_REPORT_ARTIFACT, Registry, version_in_words
+from tidegate.registry import Registry, version_in_words
 from tidegate.release.ledger import Event, holds, stay
 from tidegate.release.release import Release
 
@@ -47,9 +44,7 @@ class Preflight:
 
     def _gate_record(self, release: Release) -> str:
         version = self.registry.version(release.model_version)
-        with TemporaryDirectory() as folder:
-            path = self.registry.download(version, GATE_REPORT_ARTIFACT, Path(folder))
-            record = json.loads(path.read_text(encoding="utf-8"))["record"]
+        record = self.registry.gate_report(version)["record"]
         if not records.is_intact(record) or record["digest"] != release.record_digest:
             raise Refused("the gate record is not the one that the release was made with")
         if record["blocked"]:

@@ -6,7 +6,6 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from tidegate import digest
@@ -106,9 +105,7 @@ def logged_record(version: ModelVersion, registry: Registry) -> dict[str, Any]:
 
     Raises RegistryError when it is not the one that the version names.
     """
-    with TemporaryDirectory() as folder:
-        path = registry.download(version, GATE_REPORT_ARTIFACT, Path(folder))
-        record = dict(json.loads(path.read_text(encoding="utf-8"))["record"])
+    record = dict(registry.gate_report(version)["record"])
     if not records.is_intact(record) or record["digest"] != version.tags["tidegate.record-digest"]:
         raise RegistryError(
             f"the gate record of version {version.version} is not the one it was registered with",

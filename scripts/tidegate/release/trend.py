@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from math import isfinite
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from tidegate.gate import record as records
@@ -47,8 +44,8 @@ def trend(registry: Registry, releases: Sequence[Release]) -> Trend:
     leaves a gap, and is named.
     """
     newest = releases[-MAX_RELEASES:]
-    with TemporaryDirectory() as folder, ThreadPoolExecutor(_AT_ONCE) as pool:
-        read = list(pool.map(lambda of: _points(registry, of, Path(folder, of.id)), newest))
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        read = list(pool.map(lambda of: _points(registry, of), newest))
     metrics: dict[str, list[Point]] = {}
     # The newest comes first here, so that its order of the metrics is the one that is shown.
     for found in reversed(read):
@@ -61,17 +58,15 @@ def trend(registry: Registry, releases: Sequence[Release]) -> Trend:
     )
 
 
-def _points(registry: Registry, release: Release, folder: Path) -> dict[str, Point] | str:
+def _points(registry: Registry, release: Release) -> dict[str, Point] | str:
     """A release's overall results by metric; why there are none, where they cannot be trusted."""
     version = registry.find(release.model_version)
     if version is None:
         return "its version is no longer in the registry"
     if not registry.holds(version, GATE_REPORT_ARTIFACT):
         return "it was registered without a gate record"
-    folder.mkdir()
-    path = registry.download(version, GATE_REPORT_ARTIFACT, folder)
     try:
-        report = json.loads(path.read_text(encoding="utf-8"))
+        report = registry.gate_report(version)
         record = report["record"]
         intact = records.is_intact(record) and record["digest"] == release.record_digest
         # Earlier records bind verdict and digests, not yet the figures.

@@ -29,15 +29,6 @@ def shop(shop: Shop) -> Shop:
     return shop
 
 
-def state(shop: Shop) -> tuple[str | None, str | None, list[str | None]]:
-    """(what production serves, the champion, the releases of the ledger's moves)."""
-    return (
-        shop.serves("production"),
-        shop.champion(),
-        [event.release for event in shop.moves("production")],
-    )
-
-
 def holder(**changes: Any) -> dict[str, Any]:
     return {"kind": "promotion", "actor": "ada", "run_url": None, **changes}
 
@@ -65,14 +56,14 @@ def test_two_promotions_at_once__one_is_made_and_the_other_touches_nothing(shop:
             break
     (release,) = made
     version = release.partition("-")[0][1:]
-    assert state(shop) == (version, version, [shop.release(1), release])
+    assert shop.production() == (version, version, [shop.release(1), release])
     assert not status(shop.config, shop.context).blocked
 
 
 def test_the_same_promotion_twice_at_once__is_one_event(shop: Shop) -> None:
     at_once(shop, [Move(2), Move(2)])
     assert not shop.promote(2, "production").blocked
-    assert state(shop) == ("2", "2", [shop.release(1), shop.release(2)])
+    assert shop.production() == ("2", "2", [shop.release(1), shop.release(2)])
 
 
 def test_somebody_else_moves_it__is_a_refusal_that_names_them(shop: Shop) -> None:
@@ -86,7 +77,7 @@ def test_somebody_else_moves_it__is_a_refusal_that_names_them(shop: Shop) -> Non
     for said in (report.steps[0].detail, moving):
         assert "production is being moved: promotion by ada since 2026-" in said
         assert url in said
-    assert state(shop) == ("1", "1", [shop.release(1)])
+    assert shop.production() == ("1", "1", [shop.release(1)])
     assert not shop.promote(2, "production").blocked
 
 
@@ -114,7 +105,7 @@ def test_a_claim_of_another_machine_that_beats__is_left_alone(
     monkeypatch.setattr(lease, "process_identity", lambda: "another-boot/1 1 1")
     with Ledger(shop.registry).lease("production", shop.context.timestamp(), holder()):
         assert shop.promote(2, "production").blocked
-    assert state(shop) == ("1", "1", [shop.release(1)])
+    assert shop.production() == ("1", "1", [shop.release(1)])
 
 
 def test_one_that_stood_still_and_was_overtaken__touches_nothing_more(
@@ -133,7 +124,7 @@ def test_one_that_stood_still_and_was_overtaken__touches_nothing_more(
     monkeypatch.setattr(command, "run", stand_still)
     with pytest.raises(DeployError, match="another run took production over"):
         shop.promote(2, "production")
-    assert state(shop)[1:] == ("1", [shop.release(1)])
+    assert shop.production()[1:] == ("1", [shop.release(1)])
 
 
 def test_a_clock_that_is_slow__puts_no_event_before_those_it_follows(shop: Shop) -> None:
@@ -152,7 +143,7 @@ def test_a_reason_that_no_ledger_takes__is_an_error_before_anything_is_done(shop
         shop.mover("production").promote(shop.release(2), "grace", "x" * 3_000)
     with pytest.raises(DeployError, match="the reason has 3,000 characters"):
         shop.mover("production").hold(release=False, reason="x" * 3_000)
-    assert state(shop) == ("1", "1", [shop.release(1)])
+    assert shop.production() == ("1", "1", [shop.release(1)])
 
 
 @contextmanager
@@ -169,7 +160,7 @@ def full_disk() -> Iterator[None]:
 def test_a_full_disk__is_an_error_and_nothing_moves(shop: Shop) -> None:
     with full_disk(), pytest.raises((RegistryError, OSError)):
         shop.promote(2, "production")
-    assert state(shop) == ("1", "1", [shop.release(1)])
+    assert shop.production() == ("1", "1", [shop.release(1)])
     assert not shop.promote(2, "production").blocked
 
 
@@ -190,4 +181,4 @@ def test_a_disk_that_is_full_when_the_ledger_is_written__puts_the_one_before_bac
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert "put back" in caught.value.what
-    assert state(shop)[1:] == ("1", [shop.release(1)])
+    assert shop.production()[1:] == ("1", [shop.release(1)])

@@ -47,15 +47,6 @@ def on_a_server(shop: Shop) -> Iterator[Callable[[], None]]:
             del shop.environ["MLFLOW_TRACKING_URI"]
 
 
-def state(shop: Shop) -> tuple[str | None, str | None, list[str | None]]:
-    """(what production serves, the champion, the releases of the ledger's moves)."""
-    return (
-        shop.serves("production"),
-        shop.champion(),
-        [event.release for event in shop.moves("production")],
-    )
-
-
 def then(act: Callable[..., Any], follow: Callable[[], None]) -> Callable[..., Any]:
     def both(*arguments: Any) -> Any:
         answer = act(*arguments)
@@ -71,7 +62,7 @@ def test_down_before__is_an_error_and_nothing_is_touched(shop: Shop) -> None:
     with pytest.raises(RegistryError, match="MLflow did not do as asked"):
         shop.mover("production").promote(release, "grace")
     del shop.environ["MLFLOW_TRACKING_URI"]
-    assert state(shop) == ("1", "1", [shop.release(1)])
+    assert shop.production() == ("1", "1", [shop.release(1)])
 
 
 def test_down_after_the_deploying__is_an_error_that_says_what_was_put_back(
@@ -83,10 +74,10 @@ def test_down_after_the_deploying__is_an_error_that_says_what_was_put_back(
             shop.promote(2, "production")
     assert "put back: " in caught.value.what
     # The command deploys what it fetches from the registry, so that it has to wait for it.
-    assert state(shop) == ("2", "1", [shop.release(1)])
+    assert shop.production() == ("2", "1", [shop.release(1)])
     assert status(shop.config, shop.context).blocked
     assert not shop.promote(2, "production").blocked
-    assert state(shop) == ("2", "2", [shop.release(1), shop.release(2)])
+    assert shop.production() == ("2", "2", [shop.release(1), shop.release(2)])
 
 
 def test_down_before_a_roll_back_is_written_down__it_stays_rolled_back_and_says_so(
@@ -98,6 +89,6 @@ def test_down_before_a_roll_back_is_written_down__it_stays_rolled_back_and_says_
         with pytest.raises(DeployError, match="production went back and serves") as caught:
             shop.mover("production").rollback(None, "grace", "errors since 03:00")
     assert "then run this again" in str(caught.value)
-    assert state(shop) == ("1", "2", [shop.release(1), shop.release(2)])
+    assert shop.production() == ("1", "2", [shop.release(1), shop.release(2)])
     assert not shop.mover("production").rollback(None, "grace", "errors since 03:00").blocked
-    assert state(shop) == ("1", "1", [shop.release(1), shop.release(2), shop.release(1)])
+    assert shop.production() == ("1", "1", [shop.release(1), shop.release(2), shop.release(1)])
