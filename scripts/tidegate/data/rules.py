@@ -137,6 +137,18 @@ def columns_of(definition: Any, frame: Any) -> Iterator[tuple[str, Any]]:
         yield from ((match, column) for match in matches or [name])
 
 
+def coerces(definition: Any, column: Any) -> bool:
+    """Whether pandera makes the declared column be of its type before it looks at it.
+
+    Its Polars backend leaves the columns of an optional pattern as they are: it looks for a column
+    that is called like the pattern itself, and coerces nothing when there is none.
+    """
+    if column.dtype is None or not (definition.coerce or column.coerce):
+        return False
+    polars = type(column).__module__.startswith("pandera.api.polars.")
+    return not (polars and column.regex and not column.required)
+
+
 def refusal(definition: Any, frame: Any) -> Exception | None:
     """Why pandera does not take the frame; None if it does."""
     try:
@@ -149,8 +161,9 @@ def refusal(definition: Any, frame: Any) -> Exception | None:
 def _column_tests(definition: Any, name: str, column: Any) -> Iterator[RuleTest]:
     dtype = column.dtype if definition.dtype is None else definition.dtype
     if dtype is not None:
-        coerced = (definition.coerce or column.coerce) and column.dtype is not None
-        yield RuleTest(Rule(name, f"dtype('{dtype}')"), OfType(name, dtype, coerced))
+        yield RuleTest(
+            Rule(name, f"dtype('{dtype}')"), OfType(name, dtype, coerces(definition, column))
+        )
     if not column.nullable:
         yield RuleTest(Rule(name, "not_nullable"), NotNull(name))
     if column.unique:

@@ -122,6 +122,14 @@ WRONG_ONCE: dict[str, tuple[Backend, Any, pl.DataFrame]] = {
         ),
         pl.DataFrame({"a": [1.5, 1.5]}),
     ),
+    "an optional pattern, whose columns pandera does not coerce": (
+        "polars",
+        pandera.polars.DataFrameSchema(
+            {"x_.*": pandera.polars.Column(pl.Float64, coerce=True, regex=True, required=False)},
+            coerce=True,
+        ),
+        pl.DataFrame({"x_1": [1, 2]}),
+    ),
     "dates that are all null are texts to pandera": (
         "pandas",
         pandera.pandas.DataFrameSchema(

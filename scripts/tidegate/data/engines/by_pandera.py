@@ -28,6 +28,7 @@ from tidegate.data.rules import (
     Question,
     Rule,
     Unique,
+    coerces,
     columns_of,
     refusal,
     tests_of,
@@ -272,15 +273,15 @@ def _without_rules(definition: Any, frames: Frames) -> Any:
     bare.strict = definition.strict if definition.strict == "filter" else False
     for column in bare.columns.values():
         added = definition.add_missing_columns and (column.nullable or column.default is not None)
+        column.coerce = coerces(definition, column)
         column.required = column.required and not column.regex and added
         column.checks, column.nullable, column.unique = [], True, False
-        column.coerce = (column.coerce or definition.coerce) and column.dtype is not None
-    coerces = definition.coerce or any(column.coerce for column in definition.columns.values())
+    anything = definition.coerce or any(column.coerce for column in definition.columns.values())
     if definition.dtype is None or type(definition.dtype).__name__ == "PydanticModel":
         bare.coerce = definition.coerce and definition.dtype is not None
         return bare
     # A type for the whole table takes the place of the columns' own.
-    if coerces:
+    if anything:
         known = {name for name, _ in columns_of(definition, frames.table)}
         for name in (name for name in frames.table.columns if name not in known):
             alone = frames.column_schema(name, definition.dtype, coerce=True)

@@ -15,7 +15,7 @@ from tidegate.data.engines.facts import Fact, HasNulls
 from tidegate.data.engines.pandas_checks import Values
 from tidegate.data.engines.recording import NotCompiledError
 from tidegate.data.frames import PandasFrames
-from tidegate.data.rules import columns_of
+from tidegate.data.rules import coerces, columns_of
 from tidegate.data.schemas import Schema
 
 # A value of each type of which pandas makes nothing but one type of its own.
@@ -154,7 +154,7 @@ class PandasColumns:
         (declared,) = declarations
         if declared.default is not None and not pd.isna(declared.default):
             raise NotCompiledError("pandas fills in its default in its own way")
-        if not (definition.coerce or declared.coerce) or declared.dtype is None:
+        if not coerces(definition, declared):
             return
         frames, frame = self._frames[name]
         schema = frames.column_schema(name, declared.dtype, coerce=True)

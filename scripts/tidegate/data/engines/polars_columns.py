@@ -12,7 +12,7 @@ from tidegate.data.engines.columns import column
 from tidegate.data.engines.facts import Fact, Unanswerable, Unconvertible
 from tidegate.data.engines.recording import NotCompiledError, built_in_name, passing
 from tidegate.data.frames import PolarsFrames
-from tidegate.data.rules import columns_of
+from tidegate.data.rules import coerces, columns_of
 
 
 class PolarsColumns:
@@ -79,7 +79,7 @@ class PolarsColumns:
         if len(declarations) > 1:
             raise NotCompiledError("it is declared more than once")
         (declared,) = declarations
-        if (definition.coerce or declared.coerce) and declared.dtype is not None:
+        if coerces(definition, declared):
             self._coerce(name, declared.dtype, known)
         if declared.default is not None and name not in self.unconvertible:
             self._fill(name, declared)
