@@ -130,6 +130,13 @@ WRONG_ONCE: dict[str, tuple[Backend, Any, pl.DataFrame]] = {
         ),
         pl.DataFrame({"x_1": [1, 2]}),
     ),
+    "a pattern over lists, which pandera itself judges column by column": (
+        "polars",
+        pandera.polars.DataFrameSchema(
+            {"^(a|b)$": pandera.polars.Column(pl.Int64, regex=True)}, coerce=True
+        ),
+        pl.DataFrame({"a": [0], "b": [None]}, schema_overrides={"b": pl.List(pl.Int64)}),
+    ),
     "dates that are all null are texts to pandera": (
         "pandas",
         pandera.pandas.DataFrameSchema(

@@ -95,7 +95,7 @@ def judge_some(
     frames = frames_of(schema, table)
     definition = unsparing(schema.definition)
     definition.strict = definition.ordered = False
-    for name, column in definition.columns.items():
+    for name, column in list(columns_of(definition, frames.table)):
         if not whole and name not in table.columns:
             column.required, column.default = False, column.default if column.regex else None
     with pandera_on():
