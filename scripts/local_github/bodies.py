@@ -1,0 +1,293 @@
+"""GitHub's objects as it sends them, complete: the tests hold them to GitHub's description."""
+
+from __future__ import annotations
+
+import base64
+import zlib
+from datetime import UTC, datetime
+from typing import Any
+
+API = "https://api.github.com"
+WEB = "https://github.com"
+
+# What every object that names a repository links to.
+_REPOSITORY_LINKS = """
+archive /{archive_format}{/ref}|assignees /assignees{/user}|blobs /git/blobs{/sha}
+branches /branches{/branch}|collaborators /collaborators{/collaborator}|comments /comments{/number}
+commits /commits{/sha}|compare /compare/{base}...{head}|contents /contents/{+path}
+contributors /contributors|deployments /deployments|downloads /downloads|events /events
+forks /forks|git_commits /git/commits{/sha}|git_refs /git/refs{/sha}|git_tags /git/tags{/sha}
+hooks /hooks|issue_comment /issues/comments{/number}|issue_events /issues/events{/number}
+issues /issues{/number}|keys /keys{/key_id}|labels /labels{/name}|languages /languages
+merges /merges|milestones /milestones{/number}
+notifications /notifications{?since,all,participating}|pulls /pulls{/number}
+releases /releases{/id}|stargazers /stargazers|statuses /statuses/{sha}|subscribers /subscribers
+subscription /subscription|tags /tags|teams /teams|trees /git/trees{/sha}
+""".replace("\n", "|")
+_USER_LINKS = """
+followers /followers|following /following{/other_user}|gists /gists{/gist_id}
+starred /starred{/owner}{/repo}|subscriptions /subscriptions|organizations /orgs|repos /repos
+events /events{/privacy}|received_events /received_events
+""".replace("\n", "|")
+
+
+def now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def node_id(kind: str, number: int) -> str:
+    return base64.b64encode(f"0:{kind}{number}".encode()).decode()
+
+
+def repository_id(name: str) -> int:
+    return zlib.crc32(name.encode())
+
+
+def user(login: str) -> dict[str, Any]:
+    """A person or, where the login ends so, a `[bot]`."""
+    number = zlib.crc32(login.encode())
+    here = f"{API}/users/{login}"
+    return {
+        "login": login,
+        "id": number,
+        "node_id": node_id("User", number),
+        "avatar_url": f"https://avatars.githubusercontent.com/u/{number}?v=4",
+        "gravatar_id": "",
+        "url": here,
+        "html_url": f"{WEB}/{login}",
+        "type": "Bot" if login.endswith("[bot]") else "User",
+        "site_admin": False,
+        **_links(here, _USER_LINKS),
+    }
+
+
+def account(login: str) -> dict[str, Any]:
+    """What the owner of a token sees of its own account."""
+    unsaid = ("name", "company", "location", "email", "hireable", "bio")
+    counts = ("public_repos", "public_gists", "followers", "following")
+    return {
+        **user(login),
+        **dict.fromkeys(unsaid),
+        **dict.fromkeys(counts, 0),
+        "blog": "",
+        "created_at": now(),
+        "updated_at": now(),
+    }
+
+
+def minimal_repository(name: str) -> dict[str, Any]:
+    """What objects that mention a repository show of it."""
+    number = repository_id(name)
+    here = f"{API}/repos/{name}"
+    return {
+        "id": number,
+        "node_id": node_id("Repository", number),
+        "name": name.split("/")[1],
+        "full_name": name,
+        "owner": user(name.split("/")[0]),
+        "private": False,
+        "html_url": f"{WEB}/{name}",
+        "description": None,
+        "fork": False,
+        "url": here,
+        **_links(here, _REPOSITORY_LINKS),
+    }
+
+
+def repository(name: str) -> dict[str, Any]:
+    counts = ("forks", "open_issues", "watchers")
+    features = {"issues": True, "projects": True, "downloads": True, "wiki": False, "pages": False}
+    return {
+        **minimal_repository(name),
+        **dict.fromkeys((*counts, *(f"{count}_count" for count in counts)), 0),
+        **{f"has_{feature}": there for feature, there in features.items()},
+        **dict.fromkeys(("homepage", "language", "mirror_url", "license")),
+        "stargazers_count": 0,
+        "size": 1,
+        "default_branch": "main",
+        "archived": False,
+        "disabled": False,
+        "visibility": "public",
+        "clone_url": f"{WEB}/{name}.git",
+        "git_url": f"git://github.com/{name}.git",
+        "ssh_url": f"git@github.com:{name}.git",
+        "svn_url": f"{WEB}/{name}",
+        "pushed_at": now(),
+        "created_at": now(),
+        "updated_at": now(),
+    }
+
+
+def pull_request(
+    name: str, number: int, identity: int, *, head_sha: str, author: str, head: str, base_sha: str
+) -> dict[str, Any]:
+    """An open one, from branch `change` of `head` to `main` of `name`."""
+    here = f"{API}/repos/{name}/pulls/{number}"
+    issue = f"{API}/repos/{name}/issues/{number}"
+    page = f"{WEB}/{name}/pull/{number}"
+    links = {
+        "self": here,
+        "html": page,
+        "issue": issue,
+        "comments": f"{issue}/comments",
+        "review_comments": f"{here}/comments",
+        "review_comment": f"{API}/repos/{name}/pulls/comments{{/number}}",
+        "commits": f"{here}/commits",
+        "statuses": f"{API}/repos/{name}/statuses/{head_sha}",
+    }
+    counts = ("comments", "review_comments", "additions", "deletions", "changed_files")
+    unset = ("body", "milestone", "active_lock_reason", "closed_at", "merged_at", "assignee")
+    return {
+        "id": identity,
+        "node_id": node_id("PullRequest", identity),
+        "number": number,
+        "state": "open",
+        "locked": False,
+        "title": "A change",
+        "user": user(author),
+        "labels": [],
+        "head": _end(head, "change", head_sha),
+        "base": _end(name, "main", base_sha),
+        "_links": {relation: {"href": url} for relation, url in links.items()},
+        "url": here,
+        "html_url": page,
+        "diff_url": f"{page}.diff",
+        "patch_url": f"{page}.patch",
+        "issue_url": issue,
+        **{
+            f"{relation}_url": links[relation]
+            for relation in ("comments", "review_comments", "review_comment", "commits", "statuses")
+        },
+        **dict.fromkeys(counts, 0),
+        **dict.fromkeys((*unset, "merge_commit_sha", "auto_merge", "merged_by", "mergeable")),
+        "assignees": [],
+        "requested_reviewers": [],
+        "requested_teams": [],
+        "author_association": "CONTRIBUTOR",
+        "draft": False,
+        "commits": 1,
+        "merged": False,
+        "rebaseable": None,
+        "mergeable_state": "unknown",
+        "maintainer_can_modify": False,
+        "created_at": now(),
+        "updated_at": now(),
+    }
+
+
+def comment(name: str, number: int, identity: int, body: str, login: str) -> dict[str, Any]:
+    return {
+        "id": identity,
+        "node_id": node_id("IssueComment", identity),
+        "url": f"{API}/repos/{name}/issues/comments/{identity}",
+        "html_url": f"{WEB}/{name}/pull/{number}#issuecomment-{identity}",
+        "issue_url": f"{API}/repos/{name}/issues/{number}",
+        "body": body,
+        "user": user(login),
+        "author_association": "NONE",
+        "performed_via_github_app": None,
+        "created_at": now(),
+        "updated_at": now(),
+    }
+
+
+def workflow_run(
+    name: str,
+    identity: int,
+    *,
+    title: str,
+    workflow: str,
+    event: str,
+    actor: str,
+    status: str,
+    conclusion: str | None,
+    head_sha: str,
+    head_branch: str,
+    head: str,
+    attempt: int,
+) -> dict[str, Any]:
+    """A run of .github/workflows/WORKFLOW.yml; head: the repository that its commit is of."""
+    here = f"{API}/repos/{name}/actions/runs/{identity}"
+    suite = identity + 1_000_000
+    kind = zlib.crc32(workflow.encode())
+    parts = ("jobs", "logs", "artifacts", "cancel", "rerun")
+    return {
+        "id": identity,
+        "node_id": node_id("WorkflowRun", identity),
+        "name": workflow,
+        "path": f".github/workflows/{workflow}.yml",
+        "display_title": title,
+        "workflow_id": kind,
+        "workflow_url": f"{API}/repos/{name}/actions/workflows/{kind}",
+        "run_number": 1,
+        "run_attempt": attempt,
+        "event": event,
+        "status": status,
+        "conclusion": conclusion,
+        "head_sha": head_sha,
+        "head_branch": head_branch,
+        "head_commit": {
+            "id": head_sha,
+            "tree_id": head_sha,
+            "message": title,
+            "timestamp": now(),
+            "author": {"name": actor, "email": f"{actor}@users.noreply.github.com"},
+            "committer": {"name": "GitHub", "email": "noreply@github.com"},
+        },
+        "actor": user(actor),
+        "triggering_actor": user(actor),
+        "check_suite_id": suite,
+        "check_suite_node_id": node_id("CheckSuite", suite),
+        "check_suite_url": f"{API}/repos/{name}/check-suites/{suite}",
+        "url": here,
+        "html_url": f"{WEB}/{name}/actions/runs/{identity}",
+        **{f"{part}_url": f"{here}/{part}" for part in parts},
+        "previous_attempt_url": None,
+        "pull_requests": [],
+        "referenced_workflows": [],
+        "repository": minimal_repository(name),
+        "head_repository": minimal_repository(head),
+        "run_started_at": now(),
+        "created_at": now(),
+        "updated_at": now(),
+    }
+
+
+def environment(
+    name: str, label: str, identity: int, *, reviewers: list[dict[str, Any]]
+) -> dict[str, Any]:
+    """A deployment environment; with reviewers it is protected by them."""
+    rule = {
+        "id": identity + 1_000_000,
+        "node_id": node_id("Gate", identity + 1_000_000),
+        "type": "required_reviewers",
+        "prevent_self_review": False,
+        "reviewers": reviewers,
+    }
+    return {
+        "id": identity,
+        "node_id": node_id("Environment", identity),
+        "name": label,
+        "url": f"{API}/repos/{name}/environments/{label}",
+        "html_url": f"{WEB}/{name}/deployments/activity_log?environments_filter={label}",
+        "created_at": now(),
+        "updated_at": now(),
+        "protection_rules": [rule] if reviewers else [],
+        "deployment_branch_policy": None,
+    }
+
+
+def _end(name: str, branch: str, sha: str) -> dict[str, Any]:
+    owner = name.split("/")[0]
+    return {
+        "label": f"{owner}:{branch}",
+        "ref": branch,
+        "sha": sha,
+        "user": user(owner),
+        "repo": repository(name),
+    }
+
+
+def _links(here: str, table: str) -> dict[str, str]:
+    pairs = (line.split() for line in table.split("|") if line)
+    return {f"{name}_url": here + path for name, path in pairs}
