@@ -138,7 +138,11 @@ def _post(environ: Mapping[str, str], number: int | None, marker: str, body: str
 
     try:
         return comments.upsert(
-            GitHub.from_environ(environ), number, marker, body, nameless=markdown.marker("")
+            GitHub.from_environ(environ),
+            number,
+            marker,
+            lambda _: body,
+            nameless=markdown.marker(""),
         )
     except GitHubError as error:
         print(f"not posted, the verdict stays what it is: {error}", file=sys.stderr)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from tidegate.errors import GitHubError
 from tidegate.github.api import GitHub
 
+Body = Callable[[str], str]
 
-def upsert(github: GitHub, pull_request: int, marker: str, body: str, *, nameless: str) -> str:
+
+def upsert(github: GitHub, pull_request: int, marker: str, body: Body, *, nameless: str) -> str:
     """Write the comment that begins with `marker`, over its earlier self; its address.
 
+    body: the comment's text, given that of its earlier self; empty where there is none yet.
     nameless: the marker of a comment that knows no service, as nothing could be read. It takes
     the place of the only comment there is, and gives it back once the service is known.
     """
@@ -22,16 +26,17 @@ def upsert(github: GitHub, pull_request: int, marker: str, body: str, *, nameles
         return _write(github, pull_request, marker, body, nameless)
 
 
-def _write(github: GitHub, pull_request: int, marker: str, body: str, nameless: str) -> str:
+def _write(github: GitHub, pull_request: int, marker: str, body: Body, nameless: str) -> str:
     ours = _ours(github, pull_request, nameless.removesuffix(" -->"))
     earlier = [comment for comment in ours if comment["body"].startswith(marker)]
     earlier += [comment for comment in ours if comment["body"].startswith(nameless)]
     if marker == nameless and len(ours) == 1:
         earlier = ours
     if earlier:
-        written = github.patch(f"issues/comments/{earlier[0]['id']}", {"body": body})
+        text = body(earlier[0]["body"])
+        written = github.patch(f"issues/comments/{earlier[0]['id']}", {"body": text})
     else:
-        written = github.post(f"issues/{pull_request}/comments", {"body": body})
+        written = github.post(f"issues/{pull_request}/comments", {"body": body("")})
     return str(written["html_url"])
 
 

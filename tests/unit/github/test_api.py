@@ -44,7 +44,7 @@ def client(github: LocalGitHub, slept: list[float]) -> Iterator[Client]:
 
 
 def upsert(client: GitHub, body: str, marker: str = MARKER) -> str:
-    return comments.upsert(client, 7, marker, f"{marker}\n{body}", nameless=NAMELESS)
+    return comments.upsert(client, 7, marker, lambda _: f"{marker}\n{body}", nameless=NAMELESS)
 
 
 def bodies(github: LocalGitHub) -> list[str]:
