@@ -79,7 +79,7 @@ def judged(
     """The gate's results on tables in memory."""
     piece, tally = join(config, candidate, baseline)
     has_baseline = baseline is not None
-    return judge_all(config, InMemory(piece), tally, has_baseline=has_baseline, notes=[])
+    return judge_all(config, InMemory(piece), tally, has_baseline=has_baseline, notes=[])[0]
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import json
 import os
 import sys
 import tempfile
+import time
 import traceback
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,38 +47,42 @@ def execute(verb: str, arguments: argparse.Namespace, context: Context) -> int:
     folder = Path(arguments.config).resolve().parent / arguments.report
     # A verb may write a report of another name: what verifies a record must not overwrite it.
     name = getattr(module, "report_name", lambda _: verb)(arguments)
-    service = None
+    service, started = None, time.monotonic()
     try:
         load = getattr(module, "load_config", lambda given: configs.load(Path(given.config)))
         config = load(arguments)
         service = getattr(config, "service", None)
         report: Report = module.run(arguments, config, context)
-        body = decided(name, report)
+        body = decided(name, report, started)
         texts = _texts_of(name, body)
         code = 2 if report.verdict is None else 1 if report.blocked else 0
     # The one place where errors end, the unexpected ones and Ctrl-C too.
     except (Exception, KeyboardInterrupt) as error:
         known = error if isinstance(error, TidegateError) else _unexpected(error, folder, name)
         print(without_commands(f"tidegate {verb}: {known}"), file=sys.stderr)
-        body, code = undecided(name, known, service), 2
+        body, code = undecided(name, known, service, started), 2
         texts = _texts_of(name, body)
     return _deliver(name, body, texts, code, folder, arguments, context)
 
 
-def decided(verb: str, report: Report) -> dict[str, Any]:
-    """The machine report of a verb that came to an end."""
+def decided(verb: str, report: Report, started: float) -> dict[str, Any]:
+    """The machine report of a verb that came to an end. started: by time.monotonic."""
     return {
         "schema_version": SCHEMA_VERSION,
         "verb": verb,
         "verdict": None if report.verdict is None else str(report.verdict),
         "blocked": report.blocked,
         "error": None,
+        "seconds": _since(started),
         **report.to_dict(),
     }
 
 
-def undecided(verb: str, error: TidegateError, service: str | None) -> dict[str, Any]:
+def undecided(
+    verb: str, error: TidegateError, service: str | None, started: float | None = None
+) -> dict[str, Any]:
     """The machine report of a verb that could not decide. service: None where it is unknown."""
+    took = {} if started is None else {"seconds": _since(started)}
     return {
         "schema_version": SCHEMA_VERSION,
         "verb": verb,
@@ -85,7 +90,12 @@ def undecided(verb: str, error: TidegateError, service: str | None) -> dict[str,
         "blocked": True,
         "error": error.to_dict(),
         "service": service,
+        **took,
     }
+
+
+def _since(started: float) -> float:
+    return round(time.monotonic() - started, 3)
 
 
 def _unexpected(error: BaseException, folder: Path, verb: str) -> TidegateError:

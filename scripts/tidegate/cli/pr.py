@@ -11,6 +11,7 @@ examples:
 from __future__ import annotations
 
 import argparse
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -98,7 +99,8 @@ def _check_data(ref: str | None, config: Config, context: Context) -> DataReport
 
 
 def _report(verb: str, gate: Callable[[], Report], service: str) -> dict[str, Any]:
+    started = time.monotonic()
     try:
-        return decided(verb, gate())
+        return decided(verb, gate(), started)
     except TidegateError as error:
-        return undecided(verb, error, service)
+        return undecided(verb, error, service, started)

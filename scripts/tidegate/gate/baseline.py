@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from tidegate.gate.rows.evaluation_digest import evaluation_digest
 from tidegate.gate.rows.tables import Table, open_table, scan
 from tidegate.gate.scoring.champion import Unscorable, score_version
 from tidegate.registry import GATE_REPORT_ARTIFACT, ModelVersion, Registry
+from tidegate.release.running import Running, running
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,7 @@ class Baseline:
 
     source: `file`; `logged` with the version, or `scored` by it now; `unscorable`: the version
     cannot answer on today's evaluation set, and the config lets the absolute bounds decide.
+    registered_at, running: when the version was made, and where it runs, as far as that is known.
     """
 
     table: Table | None
@@ -32,12 +35,24 @@ class Baseline:
     version: str | None = None
     model_digest: str | None = None
     note: str | None = None
+    registered_at: str | None = None
+    running: Running | None = None
 
-    def to_dict(self) -> dict[str, Any]:
+    def for_record(self) -> dict[str, Any]:
+        """What binds the verdict to it."""
         return {
             "version": self.version,
             "source": self.source,
             "predictions_digest": None if self.table is None else self.table.digest,
+        }
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            **self.for_record(),
+            "registered_at": self.registered_at,
+            "release": None if self.running is None else self.running.release,
+            "environment": None if self.running is None else self.running.environment,
+            "since": None if self.running is None else self.running.since,
         }
 
 
@@ -66,9 +81,16 @@ def resolve_baseline(
     if version is None:
         return None
     model = _model_digest(registry, version, folder)
+    of_version = partial(
+        Baseline,
+        version=version.version,
+        model_digest=model,
+        registered_at=version.created_at.isoformat(timespec="seconds"),
+        running=running(config, registry, version),
+    )
     logged = logged_table(config, registry, version, expected_digest, folder)
     if logged is not None:
-        return Baseline(logged, "logged", version.version, model)
+        return of_version(logged, "logged")
     try:
         table = _scored_now(config, registry, version, candidate, folder, context)
     except Unscorable as error:
@@ -76,8 +98,8 @@ def resolve_baseline(
             raise
         said = error.what.splitlines()[0].rstrip(":")
         note = f"{said[0].upper()}{said[1:]}. The candidate is held to the absolute bounds alone."
-        return Baseline(None, "unscorable", version.version, model, note)
-    return Baseline(table, "scored", version.version, model)
+        return of_version(None, "unscorable", note=note)
+    return of_version(table, "scored")
 
 
 def logged_table(

@@ -17,6 +17,7 @@ from tidegate.gate.rows.pairing import Tally
 from tidegate.gate.rows.pieces import Pieces
 from tidegate.gate.slicing import OVERALL, slice_label, slice_name
 from tidegate.gate.statistics.comparison import Estimate, estimate
+from tidegate.gate.statistics.curves import Curves, curves
 from tidegate.gate.statistics.design import Design, Question, Slicing
 from tidegate.gate.statistics.metrics import METRICS, Metric, Solution, Undefined, for_class
 from tidegate.gate.statistics.own_metric import OwnMetric
@@ -107,11 +108,12 @@ def known_metrics(
     bounds: list[tuple[int, str, Bound]],
     has_baseline: bool,
     notes: list[str],
-) -> Iterator[Found]:
+) -> tuple[list[Found], Curves]:
+    """What was found, and the curves of the answers where there are any."""
     evaluation = config.need_evaluation()
     design = make_design(config, tally, slicings, bounds, has_baseline=has_baseline)
     if not design.questions:
-        return
+        return [], None
     with np.errstate(over="ignore", invalid="ignore"):  # looked at in _found
         surveyed = _surveyed(design, pieces)
         answers = solve(design, surveyed)
@@ -123,6 +125,7 @@ def known_metrics(
     graded = config.task == "regression" or evaluation.score is not None or evaluation.scores
     unchanged = has_baseline and tally.differing == 0 and bool(graded)
     by_place = {(slicing, name): bound for slicing, name, bound in bounds}
+    found = []
     for number, answer in enumerate(answers):
         question = answer.question
         bound = by_place[question.slicing, question.name.partition("/")[0]]
@@ -131,7 +134,10 @@ def known_metrics(
                 _no_value(config, design, question, level, solutions, notes)
                 continue
             unit = surveyed.typical_weight(question.slicing, level)
-            yield _found(design, spreads, unit, number, answer, level, solutions, bound, unchanged)
+            found.append(
+                _found(design, spreads, unit, number, answer, level, solutions, bound, unchanged)
+            )
+    return found, curves(design, surveyed.curves)
 
 
 def _surveyed(design: Design, pieces: Pieces) -> Survey:

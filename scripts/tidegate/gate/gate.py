@@ -23,6 +23,7 @@ from tidegate.gate.rows.pairing import Pairing, Tally
 from tidegate.gate.rows.pieces import Pieces, join_tables
 from tidegate.gate.rows.settling import settle
 from tidegate.gate.rows.tables import open_table
+from tidegate.gate.statistics.curves import Curves
 from tidegate.registry import Registry
 from tidegate.verdict import Verdict, worst
 
@@ -41,6 +42,7 @@ class GateReport:
     budgets: tuple[BudgetResult, ...]
     measurements: Mapping[str, float]
     notes: tuple[str, ...]
+    curves: Curves
     record: Mapping[str, Any]
 
     @property
@@ -64,6 +66,7 @@ class GateReport:
             "budgets": [budget.to_dict() for budget in self.budgets],
             "measurements": dict(self.measurements),
             "notes": list(self.notes),
+            "curves": self.curves,
             "record": dict(self.record),
         }
 
@@ -111,7 +114,7 @@ def gate_model(
             from tidegate.gate.rows.spark import join_on_spark as join
         pieces, tally = join(pairing, tables, folder, parts)
         notes += settle(config, tables, pairing, tally)
-        results = judge_all(config, pieces, tally, has_baseline=has_baseline, notes=notes)
+        results, drawn = judge_all(config, pieces, tally, has_baseline=has_baseline, notes=notes)
     if not results:
         raise DataError(
             "nothing could be judged: every bound needs a baseline, and there is none",
@@ -139,6 +142,7 @@ def gate_model(
         budgets=tuple(budgets),
         measurements=figures,
         notes=tuple(notes),
+        curves=drawn,
         record=records.seal(
             {
                 "service": config.service,
@@ -154,7 +158,7 @@ def gate_model(
                 "results_digest": records.results_digest(results, budgets),
                 "measurements": figures,
                 "candidate": {"model_digest": model, "predictions_digest": table.digest},
-                "baseline": None if against is None else against.to_dict(),
+                "baseline": None if against is None else against.for_record(),
             }
         ),
     )

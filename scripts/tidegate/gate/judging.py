@@ -14,6 +14,7 @@ from tidegate.gate.rows.pairing import Tally
 from tidegate.gate.rows.pieces import Pieces
 from tidegate.gate.slicing import OVERALL, slice_label, slicings_of
 from tidegate.gate.statistics.comparison import Confidence, Estimate, Judgement, judge
+from tidegate.gate.statistics.curves import Curves
 from tidegate.gate.statistics.design import Slicing
 from tidegate.verdict import Verdict
 
@@ -59,16 +60,17 @@ class Result:
 
 def judge_all(
     config: Config, pieces: Pieces, tally: Tally, *, has_baseline: bool, notes: list[str]
-) -> tuple[Result, ...]:
-    """The verdict of every metric on every slice.
+) -> tuple[tuple[Result, ...], Curves]:
+    """The verdict of every metric on every slice; and the curves of the answers, if any.
 
     notes: what was not judged is added to it. Raises DataError when an overall metric has no value.
     """
     evaluation, gate = config.need_evaluation(), config.need_gate()
     slicings = slicings_of(evaluation, gate, tally, notes)
     bounds = _bounds(gate, slicings, has_baseline=has_baseline, notes=notes)
+    known, curves = known_metrics(config, pieces, tally, slicings, bounds, has_baseline, notes)
     found = [
-        *known_metrics(config, pieces, tally, slicings, bounds, has_baseline, notes),
+        *known,
         *own_metrics(config, pieces, tally, slicings, bounds, has_baseline, notes),
     ]
     order = {(slicing, name): n for n, (slicing, name, _) in enumerate(bounds)}
@@ -106,7 +108,7 @@ def judge_all(
                 confidence=confidence,
             )
         )
-    return tuple(results)
+    return tuple(results), curves
 
 
 def _bounds(

@@ -66,9 +66,7 @@ def plan(config: Config, registry: Registry | None) -> tuple[list[Margin], str]:
             if bound.max_regression is not None and bound.function is None
             and slicings[number].count
         ]  # fmt: skip
-        found = list(
-            known_metrics(config, pieces, tally, slicings, wanted, champion is not None, [])
-        )
+        found, _ = known_metrics(config, pieces, tally, slicings, wanted, champion is not None, [])
     sides = confidences(gate.confidence, found)
     grouped: dict[tuple[str, bool], list[tuple[int, float, float]]] = {}
     for item in found:

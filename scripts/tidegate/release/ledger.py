@@ -48,7 +48,14 @@ class Ledger:
 
     def __init__(self, registry: Registry):
         self._registry = registry
-        self._experiment = registry.experiment(f"tidegate/{registry.model}")
+        self._experiment = registry.experiment(_experiment(registry))
+
+    @classmethod
+    def if_there(cls, registry: Registry) -> Ledger | None:
+        """The ledger for those who only read: where there is none yet, none is made."""
+        with registry.reachable():
+            found = registry.client.get_experiment_by_name(_experiment(registry))
+        return None if found is None else cls(registry)
 
     def record(self, event: Event, release: Release | None = None) -> None:
         """Write one event. It stands as soon as the run exists: there is no half-written event."""
@@ -125,6 +132,10 @@ class Ledger:
                 token = page.token
                 if not token:
                     return found
+
+
+def _experiment(registry: Registry) -> str:
+    return f"tidegate/{registry.model}"
 
 
 def _tags(event: Event) -> dict[str, str]:

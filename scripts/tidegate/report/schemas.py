@@ -160,8 +160,32 @@ _DATASET = _object(
     profile=_list(_PROFILE),
     redacted_columns=_list(_TEXT),
 )
+_BOUND_BASELINE: Mapping[str, Schema] = {
+    "version": _TEXT_OR_NULL,
+    "source": _TEXT,
+    "predictions_digest": _TEXT_OR_NULL,
+}
 _BASELINE = _nullable(
-    _object(version=_TEXT_OR_NULL, source=_TEXT, predictions_digest=_TEXT_OR_NULL),
+    _object(**_BOUND_BASELINE)
+    | {
+        "properties": {
+            **_BOUND_BASELINE,
+            "registered_at": _TEXT_OR_NULL,
+            # Of the version, by the ledger: its release, and the last environment that runs it.
+            "release": _TEXT_OR_NULL,
+            "environment": _TEXT_OR_NULL,
+            "since": _TEXT_OR_NULL,
+        }
+    }
+)
+# scores: rows between each two edges. errors: also below the first edge, and from the last one on.
+_HISTOGRAM = _object(edges=_list(_NUMBER), counts=_list(_COUNT))
+_CURVE = _object(
+    calibration=_nullable(
+        _list(_object(lower=_NUMBER, upper=_NUMBER, rows=_COUNT, mean_score=_NUMBER, rate=_NUMBER))
+    ),
+    scores=_nullable(_HISTOGRAM),
+    errors=_nullable(_HISTOGRAM),
 )
 _RESULT = _object(
     metric=_TEXT,
@@ -197,7 +221,7 @@ _RECORD = _object(
     results_digest=_TEXT,
     measurements=_map(_NUMBER),
     candidate=_object(model_digest=_TEXT_OR_NULL, predictions_digest=_TEXT),
-    baseline=_BASELINE,
+    baseline=_nullable(_object(**_BOUND_BASELINE)),
     digest=_TEXT,
 )
 _ENVIRONMENT = _object(
@@ -362,6 +386,11 @@ FIELDS: Mapping[str, Mapping[str, Schema]] = {
     },
 }
 
+# Verb -> fields that were added to it, which the reports of earlier versions lack.
+ADDED: Mapping[str, Mapping[str, Schema]] = {
+    "gate-model": {"curves": _nullable(_object(candidate=_CURVE, baseline=_nullable(_CURVE)))},
+}
+
 
 def report_schema(verb: str) -> Schema:
     """The schema of one verb's report.
@@ -377,12 +406,13 @@ def report_schema(verb: str) -> Schema:
         "error": _nullable(_object(what=_TEXT, where=_TEXT_OR_NULL, remedy=_TEXT_OR_NULL)),
         "service": _TEXT_OR_NULL,
     }
+    added = {"seconds": {**_NUMBER, "minimum": 0}, **ADDED.get(verb, {})}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": f"Report of tidegate {verb}",
         "type": "object",
         "required": [*common],
-        "properties": {**common, **own},
+        "properties": {**common, **added, **own},
         "if": {"properties": {"error": {"type": "null"}}},
         "then": {"required": [*own]},
     }

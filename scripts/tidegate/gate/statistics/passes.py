@@ -16,6 +16,7 @@ from functools import partial
 
 import numpy as np
 
+from tidegate.gate.statistics.curves import curve_sums, has_curves
 from tidegate.gate.statistics.design import Design, Question
 from tidegate.gate.statistics.metrics import Solution, Undefined
 from tidegate.gate.statistics.piece import Piece, Place
@@ -38,11 +39,12 @@ class Survey:
     """Sums of every statistic, by model and slicing.
 
     weights, squared_weights: of the rows of each level, one array a slicing; dense: (level, bin,
-    term).
+    term); curves: of each model, for its curves, where it has any.
     """
 
     weights: list[Floats]
     squared_weights: list[Floats]
+    curves: list[Floats] = field(default_factory=list)
     dense: dict[tuple[int, Statistic, int], Floats] = field(default_factory=dict)
     histograms: dict[Place, Histogram] = field(default_factory=dict)
 
@@ -55,6 +57,7 @@ class Survey:
         return Survey(
             total(part.weights for part in every),
             total(part.squared_weights for part in every),
+            total(part.curves for part in every),
             {place: np.sum([part.dense[place] for part in every], axis=0) for place in self.dense},
             {
                 place: first.merge(*(other.histograms[place] for other in others))
@@ -98,7 +101,11 @@ def survey(piece: Piece, bits: Mapping[Place, int] | None = None) -> Survey:
         ]
         for weight in (piece.weight, squared)
     )
-    found = Survey(weights, squares)
+    drawn = range(design.models if has_curves(design) else 0)
+    found = Survey(weights, squares, [np.empty(0) for _ in drawn])
+
+    def draw(model: int) -> None:
+        found.curves[model] = curve_sums(design, piece.models[model])
 
     def add_up(model: int, statistic: Statistic) -> None:
         if isinstance(statistic, ByValue):
@@ -115,6 +122,7 @@ def survey(piece: Piece, bits: Mapping[Place, int] | None = None) -> Survey:
 
     in_threads(
         [partial(add_up, model, s) for s in _slow_first(design) for model in range(design.models)]
+        + [partial(draw, model) for model in drawn]
     )
     return found
 
