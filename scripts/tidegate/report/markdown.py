@@ -14,12 +14,16 @@ from tidegate.report import (
     board_page,
     escape,
     findings,
+    gate_wording,
+    history,
     numbers,
     rules,
+    slice_chart,
     times,
     trend_chart,
     wording,
 )
+from tidegate.report.headline import decided, headline, override
 from tidegate.report.redaction import censored
 from tidegate.report.templating import template_environment
 
@@ -31,17 +35,25 @@ Report = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class _Shown:
-    """How much of the long lists there is room for."""
+    """How much of the long lists there is room for. bars: of the chart of slices."""
 
     slices: int
     rules: int
     datasets: int
+    bars: int = slice_chart.MAX_BARS
+    notes: int = 200
+    earlier: int = history.MAX_ENTRIES
 
 
 # GitHub refuses a comment beyond MAX_COMMENT: the least important goes first.
-_SHORTER = (_Shown(10, 30, 50), _Shown(3, 10, 10), _Shown(0, 5, 5), _Shown(0, 2, 2))
+_SHORTER = (
+    _Shown(10, 30, 50),
+    _Shown(3, 10, 10, notes=20),
+    _Shown(0, 5, 5, bars=5, notes=5, earlier=3),
+    _Shown(0, 2, 2, bars=0, notes=2, earlier=0),
+)
 # A verb's own report is the summary of its step, and printed; the JSON has all of it.
-_FULLER = (_Shown(1_000, 100, 200), _Shown(1_000, 50, 50), _Shown(1_000, 20, 20))
+_FULLER = (_Shown(1_000, 100, 200), _Shown(1_000, 50, 50), _Shown(1_000, 20, 20, notes=50))
 
 
 @dataclass(frozen=True)
@@ -65,33 +77,65 @@ def render_verb(verb: str, report: Report) -> str:
 
 
 def render_comment(
-    reports: Mapping[str, Report], expected: Sequence[str], run_url: str | None = None
+    reports: Mapping[str, Report],
+    expected: Sequence[str],
+    run_url: str | None = None,
+    *,
+    at: str | None = None,
+    earlier: str = "",
 ) -> Comment:
     """The comment of a pull request from the reports at hand.
 
     expected: verbs that must have reported; one that has not reads as undecided, never as a pass.
+    at: now; earlier: the text of the comment as it stands, whose verdict becomes an earlier one.
+    Without a time no history is kept.
     """
-    reported = reports.values()
     missing = [verb for verb in expected if verb not in reports]
-    headline, blocked = _headline(reports, missing)
-    data = _decided(reports, "check-data")
+    said, blocked = headline(reports, missing)
+    data, gate = decided(reports, "check-data"), decided(reports, "gate-model")
+    commit = next((r["commit"] for r in reports.values() if r.get("commit")), None)
+    before, last = [], ""
+    if at is not None:
+        now = history.entry(said, commit, at, run_url)
+        before = history.before(history.read(earlier), now)
+        last = history.line([now, *before]) + "\n"
     body = _fitting(
         "comment.md.j2",
         _SHORTER,
-        MAX_COMMENT,
+        MAX_COMMENT - len(last),
         f"[the full reports]({run_url})" if run_url else "the full reports",
         service=service_of(reports),
-        headline=headline,
+        headline=said,
         data=censored(data) if data else None,
-        gate=_decided(reports, "gate-model"),
+        gate=gate,
+        policies=policies(reports),
+        overrides=[found for report in (data, gate) if (found := override(report))],
         errors={verb: report for verb, report in reports.items() if report["error"] is not None},
+        reports=reports,
         skipped=missing,
-        stopped=any(report["blocked"] for report in reported),
-        commit=next((r["commit"] for r in reported if r.get("commit")), None),
+        stopped=any(report["blocked"] for report in reports.values()),
+        commit=commit,
         run_url=run_url,
+        before=before,
+        pages=_pages(reports),
         version=__version__,
     )
-    return Comment(headline, blocked, body)
+    return Comment(said, blocked, body + last)
+
+
+def _pages(reports: Mapping[str, Report]) -> str:
+    """The pages that show more than there is room for here."""
+    shown = {
+        "gate-model": "`gate-model.html` (every slice with its interval, calibration, scores)",
+        "check-data": "`check-data.html` (every rule, histograms)",
+    }
+    return " and ".join(words for verb, words in shown.items() if decided(reports, verb))
+
+
+def policies(reports: Mapping[str, Report]) -> list[Mapping[str, Any]]:
+    """Whose policy judged, where that is known and said anything; one of data and model alike."""
+    found = [report.get("policy") for report in reports.values()]
+    return [policy for policy in found if policy and (policy["changes"] or policy["why"])]
 
 
 def _fitting(name: str, steps: Sequence[_Shown], limit: int, more: str, **values: Any) -> str:
@@ -102,10 +146,15 @@ def _fitting(name: str, steps: Sequence[_Shown], limit: int, more: str, **values
     template = _environment().get_template(name)
     for shown in steps:
         text = template.render(shown=shown, **values)
-        if len(text) <= limit:
+        if length(text) <= limit:
             return text
-    cut = text[: limit - 400].rpartition("\n")[0]
+    cut = text[: (limit - 400) // 2].rpartition("\n")[0]
     return f"{cut}\n\n… cut here, see {more}.\n"
+
+
+def length(text: str) -> int:
+    """Characters as UTF-16 counts them: never fewer than GitHub does, whatever it counts."""
+    return len(text.encode("utf-16-le", errors="surrogatepass")) // 2
 
 
 def service_of(reports: Mapping[str, Report]) -> str:
@@ -116,84 +165,6 @@ def service_of(reports: Mapping[str, Report]) -> str:
 def marker(service: str) -> str:
     """What tells this service's comment from others: the first line of the comment, not shown."""
     return f"<!-- tidegate:comment service={escape.markdown(service)} -->"
-
-
-def _decided(reports: Mapping[str, Report], verb: str) -> Report | None:
-    report = reports.get(verb)
-    return report if report is not None and report["error"] is None else None
-
-
-def _headline(reports: Mapping[str, Report], missing: Sequence[str]) -> tuple[str, bool]:
-    """(one line that a person understands, whether the change is blocked)."""
-    data, gate = _decided(reports, "check-data"), _decided(reports, "gate-model")
-    reasons = [wording.refusal(data)] if data is not None and data["blocked"] else []
-    reasons += [_gate_in_words(gate)] if gate is not None and gate["blocked"] else []
-    if reasons:
-        blocked = [report for report in (data, gate) if report is not None and report["blocked"]]
-        unsure = all(report["verdict"] == "inconclusive" for report in blocked)
-        return f"{'❔' if unsure else '❌'} Blocked: {', and '.join(reasons)}", True
-    errors = [verb for verb, report in reports.items() if report["error"] is not None]
-    if errors:
-        what = escape.plain(str(reports[errors[0]]["error"]["what"]).partition("\n")[0], 160)
-        return f"⚠️ Could not be decided: {errors[0]} stopped: {what}", True
-    if missing:
-        names = " and ".join(escape.plain(verb) for verb in missing)
-        return f"⚠️ Could not be decided: {names} did not run", True
-    judged = [name for name, report in (("data", data), ("model", gate)) if report is not None]
-    if not judged:
-        return "⚠️ Could not be decided: neither data nor model was judged", True
-    if gate is not None and gate["verdict"] != "pass":
-        return f"⚠️ Not blocked, the gate only warns: {_gate_in_words(gate)}", False
-    words = "data and model pass" if len(judged) == 2 else f"the {judged[0]} passes"
-    against = "" if gate is None else _against(gate)
-    return f"✅ Ready to merge: {words}{against}", False
-
-
-def _gate_in_words(gate: Report) -> str:
-    over = [
-        escape.plain(budget["name"]) for budget in gate["budgets"] if budget["verdict"] == "fail"
-    ]
-    failing = [r for r in gate["results"] if r["blocking"] and r["verdict"] == "fail"]
-    overall = [r for r in failing if r["slice"] is None]
-    if overall:
-        below = overall[0]["max_regression"] is None or overall[0]["harm"] is None
-        kind = "misses its bound for" if below else "is worse than production in"
-        names = ", ".join(escape.plain(result["metric"]) for result in overall)
-        return f"the model {kind} {names}"
-    if failing:
-        slices = list(dict.fromkeys(slice_name(result["slice"]) for result in failing))
-        more = f" and {len(slices) - 3} more slices" if len(slices) > 4 else ""
-        named = ", ".join(slices[:3] if more else slices)
-        below = all(result["harm"] is None for result in failing)
-        return f"the model {'misses its bound' if below else 'is clearly worse'} for {named}{more}"
-    if over:
-        return f"the model is over its budget for {', '.join(over)}"
-    undecided = [r for r in gate["results"] if r["verdict"] == "inconclusive" and r["blocking"]]
-    names = ", ".join(dict.fromkeys(escape.plain(result["metric"]) for result in undecided))
-    return f"the evaluation set is too small to tell for {names}"
-
-
-def _against(gate: Report) -> str:
-    if gate["baseline"] is None:
-        return " (no baseline yet: absolute bounds only)"
-    version = escape.plain(gate["baseline"]["version"] or "")
-    return f" (compared with production v{version})" if version else " (compared with a table)"
-
-
-def slice_name(label: Mapping[str, str | None] | None) -> str:
-    """`carrier B6`, `carrier B6, origin JFK`; plain text."""
-    if label is None:
-        return "overall"
-    return ", ".join(
-        f"{escape.plain(column, 60)} {'(empty)' if value is None else escape.plain(value, 60)}"
-        for column, value in label.items()
-    )
-
-
-def worst_first(results: Sequence[Report]) -> list[Report]:
-    """Failing, then inconclusive, then the rest; within each the greatest harm first."""
-    order = {"fail": 0, "inconclusive": 1, "pass": 2}
-    return sorted(results, key=lambda r: (order[r["verdict"]], -(r["harm"] or 0)))
 
 
 def _rule(check: Report) -> str:
@@ -245,6 +216,45 @@ def _drift_icon(found: Report) -> str:
     return "⚠️" if found["verdict"] == "fail" and not found["blocking"] else _ICONS[found["verdict"]]
 
 
+def _slice_chart(gate: Report, bars: int) -> slice_chart.Chart | None:
+    """The worst slices; several are worth a picture."""
+    slices = [r for r in gate["results"] if r["slice"] is not None] if bars else []
+    named = [(gate_wording.slice_name(r["slice"]), r) for r in gate_wording.worst_first(slices)]
+    return slice_chart.chart(named, gate_wording.against(gate), bars) if len(named) > 1 else None
+
+
+_BASELINES = {
+    "logged": "its predictions as they were logged with it",
+    "scored": "scored now, in its own environment",
+    "file": "from a file",
+}
+
+
+def _keys(gate: Report) -> str:
+    """Where the bounds stand that something stands against."""
+    results = {
+        f"gate.{'metrics' if r['slice'] is None else 'slice-metrics'}."
+        f"{r['metric'].partition('/')[0]}"
+        for r in gate_wording.stopping(gate)
+    }
+    budgets = {f"gate.budgets.{b['name']}" for b in gate["budgets"] if b["verdict"] != "pass"}
+    names = [escape.code(name, 80) for name in sorted(results | budgets)]
+    return wording.first_few(names) or "the bound"
+
+
+def _costs(reports: Mapping[str, Report]) -> str:
+    """`63.1 s: check-data 1.2 s (133,201 rows), ...`; empty where no report says."""
+    took = {verb: report["seconds"] for verb, report in reports.items() if report.get("seconds")}
+    parts = []
+    for verb, seconds in took.items():
+        report = decided(reports, verb) or {}
+        rows = sum(dataset["rows"] for dataset in report.get("datasets", ())) or report.get("rows")
+        read = f" ({numbers.plural(rows, 'row')})" if rows else ""
+        parts.append(f"{escape.markdown(verb)} {times.took(seconds)}{read}")
+    total = times.took(sum(took.values()))
+    return f"{total}: {', '.join(parts)}" if len(parts) > 1 else "".join(parts)
+
+
 def _schemas(data: Report) -> str:
     return wording.first_few([escape.code(reference) for reference in findings.schemas(data)])
 
@@ -280,9 +290,10 @@ def _environment() -> Environment:
         "budget_allowed": numbers.budget_allowed,
         "limit": numbers.limit,
         "short": numbers.short,
-        "slice": lambda label: escape.markdown(slice_name(label)),
+        "slice": lambda label: escape.markdown(gate_wording.slice_name(label)),
+        "took": times.took,
         "icon": _ICONS.__getitem__,
-        "worst_first": worst_first,
+        "worst_first": gate_wording.worst_first,
         "rule": _rule,
         "example": _example,
         "columns": _columns,
@@ -294,7 +305,13 @@ def _environment() -> Environment:
     }
     environment.globals |= {
         "board": board_page,
+        "costs": _costs,
         "findings": findings,
+        "gate_wording": gate_wording,
+        "history": history,
+        "slice_chart": _slice_chart,
+        "how": _BASELINES,
+        "keys": _keys,
         "marker": marker,
         "trend": trend_chart,
         "wording": wording,
