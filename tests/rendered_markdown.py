@@ -1,11 +1,21 @@
-"""Markdown as a reader sees it: by a real renderer, and by what GitHub does after it."""
+"""Markdown as a reader sees it: by GitHub's own renderer, and by what GitHub does after it."""
 
 from __future__ import annotations
 
 import re
 from html.parser import HTMLParser
 
-from markdown_it import MarkdownIt
+from cmarkgfm import markdown_to_html_with_extensions
+from cmarkgfm.cmark import Options
+
+EXTENSIONS = ["table", "autolink", "strikethrough", "tasklist", "tagfilter"]
+# HTML is let through, as there: the sanitizer that follows lets most of what harms a comment pass.
+_OPTIONS = (
+    Options.CMARK_OPT_UNSAFE
+    | Options.CMARK_OPT_GITHUB_PRE_LANG
+    | Options.CMARK_OPT_FOOTNOTES
+    | Options.CMARK_OPT_STRIKETHROUGH_DOUBLE_TILDE
+)
 
 
 class _Read(HTMLParser):
@@ -32,16 +42,27 @@ class _Read(HTMLParser):
         self.searched.append("" if {"code", "pre"} & {*self.open} else data)
 
 
+def html(markdown: str) -> str:
+    rendered: str = markdown_to_html_with_extensions(
+        # A lone surrogate is no text: it would break the file that it is written to, too.
+        markdown.encode(errors="replace").decode(),
+        options=_OPTIONS,
+        extensions=EXTENSIONS,
+    )
+    return rendered
+
+
 def read(markdown: str) -> _Read:
-    renderer = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
     seen = _Read()
-    seen.feed(renderer.render(markdown))
+    seen.feed(html(markdown))
     return seen
 
 
 def linked_by_github(seen: _Read) -> list[str]:
     """What GitHub would make links, notifications and emoji of, in the rendered text."""
     act_on = re.compile(
-        r"(?<!\w)@[\w-]+|[\w.+-]+@[\w-]+\.\w+|#\d+|\bGH-\d+|\w+://\S+|www\.\w|:[\w+-]+:", re.I
+        r"(?<!\w)@[\w-]+|[\w.+-]+@[\w-]+\.\w+|#\d+|\bGH-\d+|\w+://\S+|www\.\w|:[\w+-]+:"
+        r"|\b[0-9a-f]{7,40}\b",  # a commit
+        re.I,
     )
     return [match for text in seen.searched for match in act_on.findall(text)]

@@ -22,6 +22,7 @@ def data_report(*datasets: dict[str, Any], **fields: Any) -> dict[str, Any]:
         "service": "flight-delay",
         "commit": COMMIT,
         "data_digest": "sha256:" + "4d" * 32,
+        "seconds": 1.2,
         "datasets": chosen,
         **fields,
     }
@@ -209,8 +210,17 @@ def gate_report(*results: dict[str, Any], **fields: Any) -> dict[str, Any]:
     blocked = verdict != "pass" and mode == "enforce"
     baseline = fields.get(
         "baseline",
-        {"version": "3", "source": "logged", "predictions_digest": "sha256:" + "6f" * 32},
+        {
+            "version": "3",
+            "source": "logged",
+            "predictions_digest": "sha256:" + "6f" * 32,
+            "registered_at": "2026-11-20T09:12:00+00:00",
+            "release": "v3-0a1b2c3",
+            "environment": "production",
+            "since": "2026-11-21T14:30:00.000+00:00",
+        },
     )
+    bound = ("version", "source", "predictions_digest")
     return {
         "schema_version": 1,
         "verb": "gate-model",
@@ -228,6 +238,8 @@ def gate_report(*results: dict[str, Any], **fields: Any) -> dict[str, Any]:
         "measurements": {},
         "budgets": [],
         "notes": [],
+        "curves": None,
+        "seconds": 0.9,
         "record": {
             "schema_version": 1,
             "tool_version": "0.1.0",
@@ -247,9 +259,63 @@ def gate_report(*results: dict[str, Any], **fields: Any) -> dict[str, Any]:
                 "model_digest": "sha256:" + "9c" * 32,
                 "predictions_digest": "sha256:" + "ad" * 32,
             },
-            "baseline": baseline,
+            "baseline": baseline and {name: baseline[name] for name in bound},
             "digest": "sha256:" + "be" * 32,
         },
+        **fields,
+    }
+
+
+def policy(*changes: dict[str, Any], **fields: Any) -> dict[str, Any]:
+    """Whose bar judged; by default that of the base branch, which this change would lower."""
+    return {
+        "source": "base",
+        "commit": "77aa" * 10,
+        "why": None,
+        "changes": list(changes) or [policy_change()],
+        **fields,
+    }
+
+
+def policy_change(**fields: Any) -> dict[str, Any]:
+    return {
+        "path": "gate.metrics.roc-auc.min",
+        "before": "0.68",
+        "after": "0.6",
+        "effect": "looser",
+        "note": None,
+        **fields,
+    }
+
+
+def override(**fields: Any) -> dict[str, Any]:
+    return {
+        "by": "lee",
+        "role": "maintain",
+        "label": "tidegate-override",
+        "at": "2026-11-24T18:02:00+00:00",
+        "commit": COMMIT,
+        "run_url": "https://github.com/acme/flights/actions/runs/41",
+        **fields,
+    }
+
+
+def curve(**fields: Any) -> dict[str, Any]:
+    """Of scores in five bins."""
+    rows = [2_000, 9_000, 8_000, 5_000, 3_004]
+    return {
+        "calibration": [
+            {
+                "lower": n / 5,
+                "upper": (n + 1) / 5,
+                "rows": count,
+                "mean_score": n / 5 + 0.1,
+                "rate": n / 5 + 0.08,
+            }
+            for n, count in enumerate(rows)
+        ],
+        "scores": {"edges": [0.0, 0.2, 0.4, 0.6, 0.8, 1.0], "counts": rows},
+        "errors": None,
         **fields,
     }
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -81,15 +81,24 @@ def load_config(arguments: argparse.Namespace) -> None:
 def run(arguments: argparse.Namespace, config: None, context: Context) -> CommentReport:
     folder = Path(arguments.config).resolve().parent / arguments.report
     reports = read_reports(folder)
-    comment = markdown.render_comment(
-        reports, arguments.expect or DEFAULT_EXPECTED, context.run_url()
-    )
+    expected, at = arguments.expect or DEFAULT_EXPECTED, context.now().isoformat(timespec="seconds")
+    written: list[markdown.Comment] = []
+
+    def write(earlier: str) -> str:
+        """The comment over its earlier self, whose verdict it keeps."""
+        comment = markdown.render_comment(
+            reports, expected, context.run_url(), at=at, earlier=earlier
+        )
+        written.append(comment)
+        return comment.body
+
+    write("")
     service = markdown.service_of(reports)
     url = None
     if arguments.post == "true":
         number = arguments.pull_request or _pull_request(context.environ)
-        url = _post(context.environ, number, markdown.marker(service), comment.body)
-    return CommentReport(service, comment, url)
+        url = _post(context.environ, number, markdown.marker(service), write)
+    return CommentReport(service, written[-1], url)
 
 
 def read_reports(folder: Path) -> dict[str, Any]:
@@ -128,7 +137,9 @@ def _pull_request(environ: Mapping[str, str]) -> int | None:
         return None
 
 
-def _post(environ: Mapping[str, str], number: int | None, marker: str, body: str) -> str | None:
+def _post(
+    environ: Mapping[str, str], number: int | None, marker: str, body: Callable[[str], str]
+) -> str | None:
     if number is None:
         print("not posted: there is no pull request here", file=sys.stderr)
         return None
@@ -141,7 +152,7 @@ def _post(environ: Mapping[str, str], number: int | None, marker: str, body: str
             GitHub.from_environ(environ),
             number,
             marker,
-            lambda _: body,
+            body,
             nameless=markdown.marker(""),
         )
     except GitHubError as error:

@@ -7,9 +7,9 @@ import unicodedata
 from urllib.parse import quote, urlsplit
 
 # What Markdown, HTML or GitHub may act on. In the first group it takes a separator to stop that:
-# `GH-1`, `www.` and, at the beginning of a line, `1.`.
+# `GH-1`, `www.`, what may be a commit, and, at the beginning of a line, `1.`.
 _ACTIVE = re.compile(
-    r"(\bGH(?=-\d)|www(?=\.)|^\d{1,9}(?=[.)]))|([\\`*_\[\]<>#|~@&$^]|:(?=[\w/+-])|^[-+=])",
+    r"(\bGH(?=-\d)|www(?=\.)|[0-9a-f]{6}(?=[0-9a-f])|^\d{1,9}(?=[.)]))|([\\`*_\[\]<>#|~@&$^]|:(?=[\w/+-])|^[-+=])",
     re.IGNORECASE,
 )
 # What a runner takes for a command of its own, wherever a line breaks: `::name::`, `##[name]`.
@@ -90,7 +90,8 @@ def _entities(text: str) -> str:
 
     def inert(match: re.Match[str]) -> str:
         shown = match[1] or f"&#{ord(match[2])};"
-        return f"{shown}<!-- -->" if match[1] or match[2] == "@" else shown
+        is_address = shown.lower() in {"gh", "www"} or match[2] == "@"
+        return f"{shown}<!-- -->" if is_address else shown
 
     return _ACTIVE.sub(inert, text)
 

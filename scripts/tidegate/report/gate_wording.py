@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from tidegate.report import times
 from tidegate.report.escape import plain
 
 Report = Mapping[str, Any]
@@ -63,24 +62,6 @@ def against(gate: Report) -> str:
         return "nothing"
     version = baseline["version"]
     return f"production v{plain(version, 40)}" if version else "the given table"
-
-
-def production(gate: Report) -> str:
-    """What production runs now, as far as the report knows; empty where it does not.
-
-    `Production runs version 3 (release v3-0a1b2c3, on production since 2026-11-24 14:00 UTC)`.
-    """
-    baseline = gate["baseline"]
-    if baseline is None or baseline["version"] is None:
-        return ""
-    known = [f"release {plain(baseline['release'], 40)}"] if baseline.get("release") else []
-    if baseline.get("environment"):
-        since = plain(times.moment(baseline["since"]), 40)
-        known.append(f"on {plain(baseline['environment'], 40)} since {since}")
-    elif baseline.get("registered_at"):
-        known.append(f"registered {plain(times.moment(baseline['registered_at']), 40)}")
-    version = plain(baseline["version"], 40)
-    return f"Production runs version {version}" + (f" ({', '.join(known)})" if known else "")
 
 
 def headline(report: Report) -> str:

@@ -108,7 +108,7 @@ def render_comment(
         headline=said,
         data=censored(data) if data else None,
         gate=gate,
-        policies=policies(reports),
+        policies=_policies(reports),
         overrides=[found for report in (data, gate) if (found := override(report))],
         errors={verb: report for verb, report in reports.items() if report["error"] is not None},
         reports=reports,
@@ -132,10 +132,18 @@ def _pages(reports: Mapping[str, Report]) -> str:
     return " and ".join(words for verb, words in shown.items() if decided(reports, verb))
 
 
-def policies(reports: Mapping[str, Report]) -> list[Mapping[str, Any]]:
-    """Whose policy judged, where that is known and said anything; one of data and model alike."""
-    found = [report.get("policy") for report in reports.values()]
-    return [policy for policy in found if policy and (policy["changes"] or policy["why"])]
+def _policies(reports: Mapping[str, Report]) -> list[Mapping[str, Any]]:
+    """Whose policy judged, and what changes in it; of data and model together where it is one."""
+    merged: dict[tuple[Any, ...], list[Any]] = {}
+    for report in reports.values():
+        if policy := report.get("policy"):
+            changes = merged.setdefault((policy["source"], policy["commit"], policy["why"]), [])
+            changes += [change for change in policy["changes"] if change not in changes]
+    return [
+        {"source": source, "commit": commit, "why": why, "changes": changes}
+        for (source, commit, why), changes in merged.items()
+        if changes or why
+    ]
 
 
 def _fitting(name: str, steps: Sequence[_Shown], limit: int, more: str, **values: Any) -> str:

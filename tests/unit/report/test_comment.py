@@ -26,6 +26,9 @@ from sample_reports import (
     gate_report,
     log_loss,
     no_drift,
+    override,
+    policy,
+    policy_change,
     result,
     schema_change,
     slice_result,
@@ -174,16 +177,56 @@ CASES = {
     "inconclusive": [data_report(), PIPELINE, INCONCLUSIVE],
     "undecided": [data_report(), PIPELINE, undecided("gate-model")],
     "missing-report": [data_report(), PIPELINE],
-}
+    "overridden": [
+        data_report(),
+        PIPELINE,
+        gate_report(result(), log_loss(), *SLICES, worse_slice(), blocked=False,
+                    override=override()),
+    ],
+    "policy-change": [
+        data_report(policy=policy(policy_change(path="data.flights.max-failing-rows", before="0",
+                                                after="5%"))),
+        PIPELINE,
+        gate_report(
+            policy=policy(
+                policy_change(),
+                policy_change(path="gate.slice-metrics.roc-auc.max-regression", before="0.02",
+                              after="0.01", effect="tighter"),
+                policy_change(path="gate.metrics.recall", before=None, after="min: 0.4",
+                              effect="tighter", note="a new metric"),
+            )
+        ),
+    ],
+    "own-policy": [
+        data_report(),
+        PIPELINE,
+        gate_report(policy=policy(source="own", commit=None, changes=[],
+                                  why="The base branch has no tidegate.yaml yet.")),
+    ],
+}  # fmt: skip
 
 
 def comment(*reports: dict[str, Any], expected: list[str] = EXPECTED) -> Comment:
     return render_comment({report["verb"]: report for report in reports}, expected, RUN)
 
 
-@pytest.mark.parametrize("case", CASES)
+def third_time() -> str:
+    """A comment that was written twice before, on two commits."""
+    first = render_comment(
+        {report["verb"]: {**report, "commit": "12ab" * 10} for report in CASES["blocked-slice"]},
+        EXPECTED, RUN.replace("42", "40"), at="2026-11-24T16:01:00+00:00",
+    )  # fmt: skip
+    text = first.body
+    for at, run in (("2026-11-24T17:40:00+00:00", "41"), ("2026-11-24T18:05:00+00:00", "42")):
+        chosen = CASES["undecided" if run == "41" else "pass"]
+        said = {report["verb"]: report for report in chosen}
+        text = render_comment(said, EXPECTED, RUN.replace("42", run), at=at, earlier=text).body
+    return text
+
+
+@pytest.mark.parametrize("case", [*CASES, "history"])
 def test_comment__each_outcome__reads_as_in_its_golden_file(case):
-    body = comment(*CASES[case]).body
+    body = third_time() if case == "history" else comment(*CASES[case]).body
     path = GOLDEN / f"{case}.md"
     if os.environ.get("UPDATE_GOLDEN"):
         path.write_text(body, encoding="utf-8")
@@ -218,6 +261,11 @@ def test_comment__each_outcome__reads_as_in_its_golden_file(case):
             "⚠️ Could not be decided: gate-model stopped: the registry does not answer",
             True,
         ),
+        (
+            "overridden",
+            "⚠️ Overridden by @lee (not a pass): the model is clearly worse for carrier B6",
+            False,
+        ),
         ("missing-report", "⚠️ Could not be decided: gate-model did not run", True),
     ],
 )
@@ -225,7 +273,7 @@ def test_comment__each_outcome__is_said_first_in_one_line(case, headline, blocke
     written = comment(*CASES[case])
 
     assert (written.headline, written.blocked) == (headline, blocked)
-    assert read(written.body).text.strip().startswith(headline)
+    assert read(written.body).text.strip().replace("\u200b", "").startswith(headline)
 
 
 def test_comment__data_and_model_blocked__names_both():
