@@ -68,30 +68,29 @@ class Description:
         return self._operation(method, path) is not None
 
     @cached_property
-    def _templates(self) -> dict[tuple[str, ...], str]:
-        """Segments of every path template, those with the fewest parameters first."""
-        templates = sorted(self.document["paths"], key=lambda template: template.count("{"))
-        return {tuple(template.strip("/").split("/")): template for template in templates}
+    def _templates(self) -> dict[tuple[str, int], list[str]]:
+        """The templates that a method has by their length, those of few parameters first."""
+        found: dict[tuple[str, int], list[str]] = {}
+        for template in sorted(self.document["paths"], key=lambda template: template.count("{")):
+            for method in self.document["paths"][template]:
+                found.setdefault((method, template.count("/")), []).append(template)
+        return found
 
     def _operation(self, method: str, path: str) -> tuple[str, Schema, dict[str, str]] | None:
-        segments = path.strip("/").split("/")
-        for names, template in self._templates.items():
-            item = self.document["paths"][template]
-            if method.lower() not in item:
-                continue
-            operation = item[method.lower()]
-            values = _values(names, segments)
-            if values is None and self._takes_slashes(operation, names):
-                rest = "/".join(segments[len(names) - 1 :])
-                values = _values(names, [*segments[: len(names) - 1], rest])
-            if values is not None:
-                return template, operation, values
+        for length in range(path.count("/"), 0, -1):
+            for template in self._templates.get((method.lower(), length), ()):
+                # What is left over is of a last parameter that is a path of its own.
+                values = _values(template, path)
+                operation = self.document["paths"][template][method.lower()]
+                if values is not None and (
+                    length == path.count("/") or self._ends_in_a_path(template, operation)
+                ):
+                    return template, operation, values
         return None
 
-    def _takes_slashes(self, operation: Schema, names: Sequence[str]) -> bool:
-        """Whether the last parameter is a path of its own, such as that of a file."""
+    def _ends_in_a_path(self, template: str, operation: Schema) -> bool:
         return any(
-            parameter.get("x-multi-segment") and names[-1] == f"{{{parameter['name']}}}"
+            parameter.get("x-multi-segment") and template.endswith(f"/{{{parameter['name']}}}")
             for parameter in map(self._resolved, operation.get("parameters", ()))
         )
 
@@ -240,12 +239,11 @@ def _formats() -> Any:
     return checker
 
 
-def _values(names: Sequence[str], segments: Sequence[str]) -> dict[str, str] | None:
-    """The parameters of a path, where its segments fit a template's."""
-    if len(names) != len(segments):
-        return None
+def _values(template: str, path: str) -> dict[str, str] | None:
+    """The parameters of a path that begins as its template does; the last takes what is left."""
+    names = template.split("/")
     values = {}
-    for name, segment in zip(names, segments, strict=True):
+    for name, segment in zip(names, path.split("/", len(names) - 1), strict=True):
         if name.startswith("{") and name.endswith("}"):
             values[name[1:-1]] = segment
         elif name != segment:

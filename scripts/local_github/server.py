@@ -27,11 +27,15 @@ REQUESTS_AN_HOUR = 5_000
 
 @dataclass(frozen=True)
 class Answer:
-    """A response: its status, JSON body (None for none) and extra headers."""
+    """A response: its status, JSON body (None for none) and extra headers.
+
+    foreign: GitHub itself would not give it, nor is it held to its description.
+    """
 
     status: int
     body: Any = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    foreign: bool = False
 
 
 @dataclass(frozen=True)
@@ -110,6 +114,10 @@ class Server:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         self._failures.extend([problem(status, "Something went wrong", named)] * times)
 
+    def answer_next(self, body: Any, *, status: int = 200, times: int = 1, **headers: str) -> None:
+        """Answer the next requests as something does that is not GitHub."""
+        self._failures.extend([Answer(status, body, headers, foreign=True)] * times)
+
     def limit(self, left: int, *, seconds: float) -> None:
         """The primary limit: so many requests are left, until that many seconds from now."""
         self._left, self._reset = left, self._clock() + seconds
@@ -162,7 +170,7 @@ class Server:
         with self._lock:
             self.requests.append((request.method, request.path))
             answer = self._answer(request)
-            if self._description is not None:
+            if self._description is not None and not answer.foreign:
                 self.faults += self._description.faults(request, answer)
             return replace(answer, headers={**self._limits(), **answer.headers})
 

@@ -48,7 +48,18 @@ class DeployError(TidegateError):
 
 
 class GitHubError(TidegateError):
-    """GitHub's API refused, or could not be reached."""
+    """GitHub's API refused, or could not be reached. status: of its answer, where it gave one."""
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        where: str | None = None,
+        remedy: str | None = None,
+        status: int | None = None,
+    ):
+        super().__init__(what, where=where, remedy=remedy)
+        self.status = status
 
 
 def refused_by_the_system(error: BaseException) -> str | None:

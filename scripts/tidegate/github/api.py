@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -11,17 +12,21 @@ from tenacity import (
     RetryCallState,
     Retrying,
     retry_if_exception,
-    stop_after_attempt,
 )
 
 from tidegate.errors import GitHubError
 
 ATTEMPTS = 4
-MAX_WAIT_SECONDS = 60.0
+# GitHub says when a limit ends. Until then it is not asked again; a job does not sleep for longer.
+MAX_WAIT_SECONDS = 120.0
+MAX_ASKED_SECONDS = 86_400.0  # of nonsense in a header, a day is believed
 
 
 class GitHub:
-    """One repository through GitHub's REST API; retries are bounded and honour retry-after."""
+    """One repository through GitHub's REST API; retries are bounded and wait as long as it asks.
+
+    api_url: of github.com, or https://HOST/api/v3 of a GitHub Enterprise Server.
+    """
 
     def __init__(
         self,
@@ -30,9 +35,11 @@ class GitHub:
         *,
         api_url: str = "https://api.github.com",
         sleep: Callable[[float], None] = time.sleep,
+        now: Callable[[], float] = time.time,
     ):
         self.repository = repository
         self._sleep = sleep
+        self._now = now
         self._http = httpx.Client(
             base_url=api_url,
             timeout=30,
@@ -66,7 +73,10 @@ class GitHub:
         url: str | None = f"{self._url(path)}?per_page=100"
         while url is not None:
             response = self._request("GET", url)
-            yield from _json(response)
+            items = _json(response)
+            if not isinstance(items, list):
+                raise _foreign(response, "no list")
+            yield from items
             url = response.links.get("next", {}).get("url")
 
     def post(self, path: str, body: Mapping[str, Any]) -> Any:
@@ -74,6 +84,14 @@ class GitHub:
 
     def patch(self, path: str, body: Mapping[str, Any]) -> Any:
         return _json(self._request("PATCH", self._url(path), body))
+
+    def delete(self, path: str) -> None:
+        """Remove a resource; one that is gone already is as good."""
+        try:
+            self._request("DELETE", self._url(path))
+        except GitHubError as error:
+            if error.status != 404:
+                raise
 
     def login(self) -> str | None:
         """Login of the token's user; None for the token of a run or an app, which has none."""
@@ -94,11 +112,12 @@ class GitHub:
         attempts = Retrying(
             # What was created may stand there although the answer got lost: not asked for twice.
             retry=retry_if_exception(_is_limit if method == "POST" else _is_passing),
-            stop=stop_after_attempt(ATTEMPTS),
-            wait=_wait,
+            stop=lambda state: state.attempt_number >= ATTEMPTS or self._is_too_long(state),
+            wait=self._wait,
             sleep=self._sleep,
             reraise=True,
         )
+        self._stay_home(url)
         try:
             return attempts(self._once, method, url, body)
         except httpx.HTTPStatusError as error:
@@ -106,7 +125,8 @@ class GitHub:
             raise GitHubError(
                 f"GitHub answered {response.status_code} to {method} {response.url.path}: "
                 f"{_message(response)}",
-                remedy=_remedy(response.status_code),
+                remedy=self._remedy(error),
+                status=response.status_code,
             ) from None
         except httpx.HTTPError as error:
             raise GitHubError(
@@ -119,6 +139,54 @@ class GitHub:
         response = self._http.request(method, url, json=body)
         response.raise_for_status()
         return response
+
+    def _stay_home(self, url: str) -> None:
+        """The token goes to the API and nowhere else, wherever an answer's link may point."""
+        home, there = self._http.base_url, httpx.URL(url)
+        if there.is_relative_url and not there.host:  # a path below the API
+            return
+        same_host = (there.scheme, there.host, there.port) == (home.scheme, home.host, home.port)
+        if same_host and there.path.startswith(home.path):
+            return
+        raise GitHubError(
+            f"an answer links to {there.scheme}://{there.host}, where the token must not go",
+            where=str(home),
+            remedy="see that GITHUB_API_URL names the API itself, and not what stands before it",
+        )
+
+    def _wait(self, state: RetryCallState) -> float:
+        asked = self._asked_to_wait(state.outcome.exception() if state.outcome else None)
+        return float(2**state.attempt_number) if asked is None else asked
+
+    def _is_too_long(self, state: RetryCallState) -> bool:
+        return self._wait(state) > MAX_WAIT_SECONDS
+
+    def _asked_to_wait(self, error: BaseException | None) -> float | None:
+        """Seconds until GitHub wants to be asked again, where it says so."""
+        if not isinstance(error, httpx.HTTPStatusError) or not _is_limit(error):
+            return None
+        headers = error.response.headers
+        if (asked := headers.get("retry-after", "")).isdecimal():
+            return float(asked)
+        reset = headers.get("x-ratelimit-reset", "")
+        if headers.get("x-ratelimit-remaining") == "0" and reset.isdecimal():
+            return max(1.0, float(reset) - self._now())
+        return None
+
+    def _remedy(self, error: httpx.HTTPStatusError) -> str:
+        status = error.response.status_code
+        if (asked := self._asked_to_wait(error)) is not None:
+            until = datetime.fromtimestamp(self._now() + min(asked, MAX_ASKED_SECONDS), UTC)
+            return f"GitHub wants to be left alone until {until:%H:%M} UTC: run it again then"
+        if status in {401, 403}:
+            return "give the job the permission that the action's README names; forks never get it"
+        if status == 404:
+            return "see that it exists, and that the token may see it"
+        if status == 422:
+            return "GitHub understood the request and does not accept it: its answer says why"
+        if status < 400:
+            return "the repository was renamed or moved: use its new name"
+        return "try again; https://www.githubstatus.com says whether GitHub has trouble"
 
 
 def _is_passing(error: BaseException) -> bool:
@@ -138,24 +206,19 @@ def _is_limit(error: BaseException) -> bool:
     )
 
 
-def _wait(state: RetryCallState) -> float:
-    error = state.outcome.exception() if state.outcome else None
-    if isinstance(error, httpx.HTTPStatusError):
-        asked = error.response.headers.get("retry-after", "")
-        if asked.isdigit():
-            return min(float(asked), MAX_WAIT_SECONDS)
-    return float(2**state.attempt_number)
-
-
 def _json(response: httpx.Response) -> Any:
     try:
         return response.json()
     except ValueError:
-        raise GitHubError(
-            "the answer is not GitHub's: it is no JSON",
-            where=str(response.url),
-            remedy="see that GITHUB_API_URL names the API, such as https://api.github.com",
-        ) from None
+        raise _foreign(response, "no JSON") from None
+
+
+def _foreign(response: httpx.Response, what: str) -> GitHubError:
+    return GitHubError(
+        f"the answer is not GitHub's: it is {what}",
+        where=str(response.url),
+        remedy="see that GITHUB_API_URL names the API, such as https://api.github.com",
+    )
 
 
 def _message(response: httpx.Response) -> str:
@@ -163,11 +226,3 @@ def _message(response: httpx.Response) -> str:
         return str(response.json()["message"])
     except (ValueError, KeyError, TypeError):
         return response.text[:200]
-
-
-def _remedy(status: int) -> str:
-    if status in {401, 403}:
-        return "give the job the permission that the action's README names; forks never get it"
-    if status == 404:
-        return "see that it exists, and that the token may see it"
-    return "try again; https://www.githubstatus.com says whether GitHub has trouble"

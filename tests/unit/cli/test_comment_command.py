@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -127,6 +127,38 @@ def test_comment__token_of_a_fork__is_written_but_not_posted(folder, github, cap
     assert "not posted, the verdict stays what it is" in capsys.readouterr().err
     assert (own(folder)["posted"], own(folder)["url"]) == (False, None)
     assert "Ready to merge" in (folder / "comment.md").read_text(encoding="utf-8")
+
+
+FAILURES: dict[str, Callable[[LocalGitHub], None]] = {
+    "a server in trouble": lambda github: github.fail_next(500, times=8),
+    "a limit that lasts": lambda github: github.pause(3600),
+    "a limit used up": lambda github: github.limit(0, seconds=3600),
+    "a conversation locked": lambda github: github.fail_next(403),
+    "a proxy that speaks HTML": lambda github: github.answer_next("<html>", times=2),
+    "an API of something else": lambda github: github.answer_next({"items": []}, times=2),
+    "comments of something else": lambda github: github.answer_next([{"text": "hello"}, "x", None]),
+    "nobody there": lambda github: github.stop(),
+}
+
+
+@pytest.mark.parametrize("failure", FAILURES)
+@pytest.mark.parametrize("blocked", [True, False])
+def test_comment__cannot_be_posted__changes_no_verdict_and_stands_in_the_summary(
+    folder, github, monkeypatch, capsys, failure, blocked
+):
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
+    FAILURES[failure](github)
+    write(folder, data_report(), gate_report(worse_slice()) if blocked else gate_report())
+
+    assert main(["comment"]) == 0
+
+    assert "not posted, the verdict stays what it is" in capsys.readouterr().err
+    report = own(folder)
+    assert (report["verdict"], report["posted"], report["url"]) == ("pass", False, None)
+    headline = "❌ Blocked" if blocked else "✅ Ready to merge"
+    assert headline in report["headline"]
+    summary = (folder.parents[1] / "GITHUB_STEP_SUMMARY").read_text(encoding="utf-8")
+    assert report["body"] in summary
 
 
 @pytest.mark.parametrize("flag", ["--no-post", "--post=false"])

@@ -2,53 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
 from local_github.api import LocalGitHub
+from local_github.description import description
 from tidegate.errors import GitHubError
-from tidegate.github import comments
 from tidegate.github.api import ATTEMPTS, MAX_WAIT_SECONDS, GitHub
 from tidegate.github.environments import MAX_WAITING_RUNS, approval, waiting
 
 REPOSITORY = "acme/flights"
-MARKER = "<!-- tidegate:comment service=fraud -->"
-NAMELESS = "<!-- tidegate:comment service= -->"
-Client = Callable[..., GitHub]
-
-
-@pytest.fixture
-def github() -> Iterator[LocalGitHub]:
-    with LocalGitHub() as local:
-        local.add_pull_request(REPOSITORY, 7, head_sha="ab" * 20, author="mona")
-        yield local
-
-
-@pytest.fixture
-def slept() -> list[float]:
-    return []
-
-
-@pytest.fixture
-def client(github: LocalGitHub, slept: list[float]) -> Iterator[Client]:
-    opened = []
-
-    def connect(repository: str = REPOSITORY, token: str = github.token) -> GitHub:
-        opened.append(GitHub(repository, token, api_url=github.url, sleep=slept.append))
-        return opened[-1]
-
-    yield connect
-    for one in opened:
-        one.close()
-
-
-def upsert(client: GitHub, body: str, marker: str = MARKER) -> str:
-    return comments.upsert(client, 7, marker, lambda _: f"{marker}\n{body}", nameless=NAMELESS)
-
-
-def bodies(github: LocalGitHub) -> list[str]:
-    return [comment["body"] for comment in github.comments(REPOSITORY, 7)]
 
 
 def test_pages__more_than_one_page__reads_them_all(github, client):
@@ -62,21 +26,72 @@ def test_pages__more_than_one_page__reads_them_all(github, client):
 
 
 @pytest.mark.parametrize("status", [500, 502, 503])
-def test_get__server_error_that_passes__is_asked_again(github, client, slept, status):
+def test_get__server_error_that_passes__is_asked_again(github, client, clock, status):
     github.fail_next(status, times=2)
 
     assert client().get("pulls/7")["number"] == 7
-    assert slept == [2.0, 4.0]
+    assert clock.slept == [2.0, 4.0]
 
 
 @pytest.mark.parametrize("status", [403, 429])
-def test_get__rate_limit__waits_as_long_as_github_asks(github, client, slept, status):
+def test_get__asked_to_come_back_later__waits_as_long_as_github_asks(github, client, clock, status):
     github.fail_next(status, retry_after="17")
-    github.fail_next(status, retry_after="86400")
+    github.fail_next(status, retry_after="60")
 
     client().get("pulls/7")
 
-    assert slept == [17.0, MAX_WAIT_SECONDS]
+    assert clock.slept == [17.0, 60.0]
+
+
+def test_get__secondary_limit__is_over_when_github_said(github, client, clock):
+    github.pause(45)
+
+    client().get("pulls/7")
+
+    assert clock.slept == [45.0]
+    assert len(github.requests) == 2
+
+
+def test_pages__primary_limit_used_up_between_pages__waits_for_its_reset(github, client, clock):
+    for number in range(205):
+        github.add_comment(REPOSITORY, 7, f"comment {number}", "mona")
+    github.limit(2, seconds=90)
+
+    assert len(list(client().pages("issues/7/comments"))) == 205
+    assert clock.slept == [90.0]
+
+
+@pytest.mark.parametrize("limit", ["primary", "secondary"])
+def test_get__limit_that_lasts_longer_than_a_job_should_sleep__says_until_when(
+    github, client, clock, limit
+):
+    wait = MAX_WAIT_SECONDS + 30 * 60
+    if limit == "primary":
+        github.limit(0, seconds=wait)
+    else:
+        github.pause(wait)
+
+    with pytest.raises(GitHubError, match=r"403.*(rate limit)") as caught:
+        client().get("pulls/7")
+
+    assert "until 12:32 UTC" in str(caught.value.remedy)
+    assert clock.slept == []
+    assert len(github.requests) == 1  # who goes on asking is locked out for longer
+
+
+def test_get__refused_with_requests_left__is_no_limit(github, client, clock):
+    github.fail_next(403)
+
+    with pytest.raises(GitHubError, match="403"):
+        client().get("pulls/7")
+    assert clock.slept == []
+
+
+def test_get__nonsense_in_a_limits_headers__is_waited_for_as_for_any_fault(github, client, clock):
+    github.fail_next(429, retry_after="soon", x_ratelimit_reset="-1")
+
+    client().get("pulls/7")
+    assert clock.slept == [2.0]
 
 
 def test_get__server_error_that_stays__is_one_clear_error(github, client):
@@ -98,8 +113,8 @@ def test_get__what_is_not_there__names_the_path(client):
         client().get("pulls/8")
 
 
-def test_get__nobody_answers__names_the_address(slept):
-    nobody = GitHub(REPOSITORY, "token", api_url="http://127.0.0.1:1", sleep=slept.append)
+def test_get__nobody_answers__names_the_address(clock):
+    nobody = GitHub(REPOSITORY, "token", api_url="http://127.0.0.1:1", sleep=clock.sleep)
 
     with pytest.raises(GitHubError, match="did not answer") as caught:
         nobody.get("pulls/7")
@@ -114,93 +129,91 @@ def test_from_environ__something_missing__says_what(missing):
         GitHub.from_environ({**environ, missing: ""})
 
 
-def test_upsert__again__updates_in_place(github, client):
-    first = upsert(client(), "one")
-    second = upsert(client(), "two")
-
-    assert first == second
-    assert first.startswith("https://github.com/acme/flights/pull/7#issuecomment-")
-    assert bodies(github) == [f"{MARKER}\ntwo"]
+@pytest.fixture
+def elsewhere() -> Iterator[LocalGitHub]:
+    with LocalGitHub() as local:
+        yield local
 
 
-def test_upsert__two_services__have_a_comment_each(github, client):
-    other = MARKER.replace("fraud", "fraud-eu")
-    upsert(client(), "one")
-    upsert(client(), "two", other)
-    upsert(client(), "three")
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_pages__link_to_another_host__never_gets_the_token(github, client, elsewhere, host):
+    there = elsewhere.url.replace("127.0.0.1", host)
+    github.answer_next([], Link=f'<{there}/repos/{REPOSITORY}/issues/7/comments>; rel="next"')
 
-    assert bodies(github) == [f"{MARKER}\nthree", f"{other}\ntwo"]
-
-
-def test_upsert__earlier_comment_on_a_later_page__is_found(github, client):
-    for number in range(130):
-        github.add_comment(REPOSITORY, 7, f"comment {number}", "mona")
-    upsert(client(), "one")
-    upsert(client(), "two")
-
-    assert [body for body in bodies(github) if MARKER in body] == [f"{MARKER}\ntwo"]
+    with pytest.raises(GitHubError, match="where the token must not go"):
+        list(client().pages("issues/7/comments"))
+    assert elsewhere.requests == []
 
 
-def test_upsert__stranger_who_copied_the_marker__is_left_alone(github, client):
-    github.add_comment(REPOSITORY, 7, f"{MARKER}\n✅ trust me", "mallory")
+@pytest.mark.parametrize("link", ["https://{home}/x", "http://{home}@evil.example/x", "//evil/x"])
+def test_pages__link_that_only_looks_like_home__never_gets_the_token(github, client, link):
+    home = github.url.removeprefix("http://")
+    github.answer_next([], Link=f'<{link.format(home=home)}>; rel="next"')
 
-    upsert(client(), "❌")
+    with pytest.raises(GitHubError, match="where the token must not go"):
+        list(client().pages("issues/7/comments"))
+    assert len(github.requests) == 1
 
-    assert bodies(github) == [f"{MARKER}\n✅ trust me", f"{MARKER}\n❌"]
 
-
-def test_upsert__token_of_a_person__updates_that_persons_comment():
-    with LocalGitHub(login="release-bot-account") as github:
-        github.add_pull_request(REPOSITORY, 7, head_sha="ab" * 20, author="mona")
-        github.add_comment(REPOSITORY, 7, f"{MARKER}\n✅ trust me", "mallory")
+def test_pages__enterprise_servers_link_out_of_its_api__never_gets_the_token():
+    with LocalGitHub(prefix="/api/v3") as github:
+        outside = github.url.removesuffix("/api/v3") + "/pages/mallory"
+        github.answer_next([], Link=f'<{outside}>; rel="next"')
         client = GitHub(REPOSITORY, github.token, api_url=github.url)
-        upsert(client, "one")
-        upsert(client, "two")
+
+        with pytest.raises(GitHubError, match="where the token must not go"):
+            list(client.pages("issues/7/comments"))
         client.close()
 
-        assert bodies(github) == [f"{MARKER}\n✅ trust me", f"{MARKER}\ntwo"]
+
+def test_get__answer_that_leads_elsewhere__is_not_followed(github, client, elsewhere):
+    github.answer_next(None, status=301, Location=f"{elsewhere.url}/repos/{REPOSITORY}/pulls/7")
+
+    with pytest.raises(GitHubError, match="301") as caught:
+        client().get("pulls/7")
+    assert elsewhere.requests == []
+    assert "renamed" in str(caught.value.remedy)
 
 
-def test_upsert__nothing_could_be_read__takes_the_comments_place_and_gives_it_back(github, client):
-    upsert(client(), "❌ blocked")
-    upsert(client(), "⚠️ undecided", NAMELESS)
-    assert bodies(github) == [f"{NAMELESS}\n⚠️ undecided"]
+@pytest.mark.parametrize("answer", [{"message": "hello"}, "hello", None, 7])
+def test_pages__answer_of_something_else__is_one_clear_error(github, client, answer):
+    github.answer_next(answer)
 
-    upsert(client(), "✅ passes")
-    assert bodies(github) == [f"{MARKER}\n✅ passes"]
-
-
-def test_upsert__nothing_could_be_read_with_two_services__leaves_theirs_alone(github, client):
-    other = MARKER.replace("fraud", "delay")
-    for marker in (MARKER, other, NAMELESS, NAMELESS):
-        upsert(client(), "x", marker)
-
-    assert bodies(github) == [f"{marker}\nx" for marker in (MARKER, other, NAMELESS)]
+    with pytest.raises(GitHubError, match="the answer is not GitHub's"):
+        list(client().pages("issues/7/comments"))
 
 
-def test_upsert__answer_lost_after_the_comment_was_made__makes_no_second_one(github, client):
-    github.lose_answer_of("POST")
-
-    assert upsert(client(), "one").endswith(str(github.comments(REPOSITORY, 7)[0]["id"]))
-    assert bodies(github) == [f"{MARKER}\none"]
-
-
-def test_upsert__comment_deleted_meanwhile__is_written_anew(github, client):
-    upsert(client(), "one")
-    github.before("PATCH", lambda: github.delete_comment(github.comments(REPOSITORY, 7)[0]["id"]))
-
-    upsert(client(), "two")
-
-    assert bodies(github) == [f"{MARKER}\ntwo"]
+@pytest.fixture(params=["ghes-3.17", "ghes-3.18", "ghes-3.19"])
+def enterprise(request):
+    """A GitHub Enterprise Server, held to the description of its version."""
+    held = description(request.param)
+    with LocalGitHub(prefix="/api/v3", description=held) as local:
+        local.add_pull_request(REPOSITORY, 7, head_sha="ab" * 20, author="mona")
+        yield local
 
 
-def test_upsert__token_of_a_fork__is_an_error_with_a_remedy(github, client):
-    github.may_comment = False
+def test_enterprise_server__everything_asked_of_it__works_below_its_own_address(enterprise):
+    for number in range(120):
+        enterprise.add_comment(REPOSITORY, 7, f"comment {number}", "mona")
+    enterprise.add_environment(REPOSITORY, "production-approval", reviewers=["kim"])
+    run = enterprise.add_waiting_run(REPOSITORY, "promote", "production-approval", actor="lee")
+    enterprise.review(REPOSITORY, run, "production-approval", "kim")
+    environ = {
+        "GITHUB_REPOSITORY": REPOSITORY,
+        "GITHUB_TOKEN": enterprise.token,
+        "GITHUB_API_URL": enterprise.url,
+        "GITHUB_RUN_ID": str(run),
+    }
 
-    with pytest.raises(GitHubError, match=r"403.*Resource not accessible") as caught:
-        upsert(client(), "one")
-    assert "permission" in str(caught.value.remedy)
-    assert bodies(github) == []
+    assert enterprise.url.endswith("/api/v3")
+    github = GitHub.from_environ(environ)
+    assert len(list(github.pages("issues/7/comments"))) == 120
+    made = github.post("issues/7/comments", {"body": "x"})
+    github.patch(f"issues/comments/{made['id']}", {"body": "y"})
+    github.delete(f"issues/comments/{made['id']}")
+    github.close()
+    assert approval("production", environ) == "kim"
+    assert len(waiting(["production"], environ)[0]) == 1
 
 
 @pytest.fixture
