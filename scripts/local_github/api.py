@@ -7,8 +7,8 @@ holds every request, and its own every answer, to GitHub's OpenAPI description.
 from __future__ import annotations
 
 from local_github.conversations import Conversations
-from local_github.deployments import Deployments
+from local_github.settings import Settings
 
 
-class LocalGitHub(Conversations, Deployments):
+class LocalGitHub(Conversations, Settings):
     """A GitHub that knows what it is told, as a context manager."""

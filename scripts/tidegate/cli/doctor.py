@@ -1,10 +1,18 @@
-"""Say what is missing before it bites: config, schemas, data, table, registry, engine, overlays.
+"""Say what is missing before it bites: config, schemas, data, table, registry, engine, overlays,
+and with --repository what GitHub has: environments and their reviewers, rules and required checks
+of the default branch, Actions settings, secrets by name, CODEOWNERS.
 
-Exit code 1 when something needed is missing; what is merely not there yet is a note.
+Exit code 1 when something needed is missing; what is merely not there yet is a note. What the token
+may not see is said so, and is no pass (exit code 2). The token is GITHUB_TOKEN's or GH_TOKEN's, of
+somebody who administers the repository; docs/repository-setup.md says what it needs.
 
 examples:
   tidegate doctor
   tidegate doctor --only config      (for pre-commit: nothing else is touched)
+  GH_TOKEN=$(gh auth token) tidegate doctor --repository acme/flights
+  ... --apply --reviewer mona --reviewer acme/ml-leads
+                                     (shows first what it would change, and asks; what is there
+                                     already, such as stricter rules or more reviewers, stays)
 """
 
 from __future__ import annotations
@@ -14,6 +22,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from tidegate.cli import lines
 from tidegate.config import Config, place_of
 from tidegate.context import Context
 from tidegate.errors import TidegateError
@@ -26,7 +35,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that was looked at. verdict: pass, fail, or note for what may be missing yet."""
+    """One thing that was looked at.
+
+    verdict: pass, fail, note for what may be missing yet, or unseen for what may not be looked at.
+    """
 
     name: str
     verdict: str
@@ -36,32 +48,58 @@ class Check:
 
 @dataclass(frozen=True)
 class DoctorReport:
-    """Everything that was looked at."""
+    """Everything that was looked at. changes: what --apply makes, and whether it was made."""
 
     service: str
     checks: tuple[Check, ...]
+    changes: tuple[tuple[str, bool], ...] = ()
 
     @property
-    def verdict(self) -> Verdict:
-        return Verdict.FAIL if self.blocked else Verdict.PASS
+    def verdict(self) -> Verdict | None:
+        found = {check.verdict for check in self.checks}
+        if "fail" in found:
+            return Verdict.FAIL
+        return None if "unseen" in found else Verdict.PASS
 
     @property
     def blocked(self) -> bool:
-        return any(check.verdict == "fail" for check in self.checks)
+        return self.verdict != Verdict.PASS
 
     def to_dict(self) -> dict[str, Any]:
-        return {"service": self.service, "checks": [vars(check) for check in self.checks]}
+        return {
+            "service": self.service,
+            "checks": [vars(check) for check in self.checks],
+            "changes": [{"what": what, "made": made} for what, made in self.changes],
+        }
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--only", choices=("all", "config"), default="all", help="what to look at (default: all)"
+        "--only",
+        choices=("all", "config", "repository"),
+        default="all",
+        help="what to look at (default: all)",
+    )
+    parser.add_argument("--repository", metavar="OWNER/NAME", help="look at its settings on GitHub")
+    parser.add_argument(
+        "--apply", action="store_true", help="set up there what is missing, after showing it"
+    )
+    parser.add_argument(
+        "--reviewer",
+        type=lines,
+        action="extend",
+        metavar="LOGIN",
+        help="who is asked before a promotion, a person or ORGANIZATION/TEAM; may be repeated",
+    )
+    parser.add_argument(
+        "--yes", action="store_true", help="with --apply: don't ask (needed without a terminal)"
     )
     parser.add_argument("files", nargs="*", help="ignored: pre-commit passes the changed files")
 
 
 def run(arguments: argparse.Namespace, config: Config, context: Context) -> DoctorReport:
     checks = [Check("config", "pass", f"{config.path} is valid")]
+    changes: list[tuple[str, bool]] = []
     if arguments.only == "all":
         checks += _data(config)
         checks += _evaluation(config, context)
@@ -69,7 +107,9 @@ def run(arguments: argparse.Namespace, config: Config, context: Context) -> Doct
         checks += _engine(config)
         checks += _overlays(config, context)
         checks += _workflows(config)
-    return DoctorReport(config.service, tuple(checks))
+    if arguments.only != "config":
+        checks += _repository(arguments, config, context, changes)
+    return DoctorReport(config.service, tuple(checks), tuple(changes))
 
 
 def _looked_at(name: str, look: Callable[[], str], otherwise: str = "fail") -> Check:
@@ -191,6 +231,33 @@ def _overlays(config: Config, context: Context) -> Iterator[Check]:
 
             deployer = KubernetesDeployer(config, name, context.environ)
             yield _looked_at(f"overlay of {name}", deployer.examine)
+
+
+def _repository(
+    arguments: argparse.Namespace,
+    config: Config,
+    context: Context,
+    changes: list[tuple[str, bool]],
+) -> list[Check]:
+    """What the repository on GitHub has, after --apply did what it may."""
+    if arguments.repository is None:
+        if arguments.apply or arguments.only == "repository":
+            raise TidegateError("which repository?", remedy="add --repository OWNER/NAME")
+        return []
+    from tidegate.cli.repository_setup import set_up
+
+    findings, found = set_up(
+        arguments.repository,
+        config,
+        context,
+        reviewers=arguments.reviewer or (),
+        apply=arguments.apply,
+        agreed=arguments.yes,
+    )
+    changes += found
+    return [
+        Check(finding.name, finding.verdict, finding.detail, finding.remedy) for finding in findings
+    ]
 
 
 def _workflows(config: Config) -> Iterator[Check]:

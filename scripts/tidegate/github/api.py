@@ -65,15 +65,20 @@ class GitHub:
         )
 
     def get(self, path: str) -> Any:
-        """One resource of the repository; `path` is below /repos/OWNER/NAME."""
+        """One resource of the repository; `path` is below /repos/OWNER/NAME.
+
+        One that begins with a slash is below the API itself.
+        """
         return _json(self._request("GET", self._url(path)))
 
-    def pages(self, path: str) -> Iterator[Any]:
-        """Every item of a list, over all its pages."""
+    def pages(self, path: str, field: str | None = None) -> Iterator[Any]:
+        """Every item of a list, over all its pages; field: where it stands in an object."""
         url: str | None = f"{self._url(path)}?per_page=100"
         while url is not None:
             response = self._request("GET", url)
             items = _json(response)
+            if field is not None and isinstance(items, dict):
+                items = items.get(field)
             if not isinstance(items, list):
                 raise _foreign(response, "no list")
             yield from items
@@ -84,6 +89,9 @@ class GitHub:
 
     def patch(self, path: str, body: Mapping[str, Any]) -> Any:
         return _json(self._request("PATCH", self._url(path), body))
+
+    def put(self, path: str, body: Mapping[str, Any]) -> None:
+        self._request("PUT", self._url(path), body)
 
     def delete(self, path: str) -> None:
         """Remove a resource; one that is gone already is as good."""
@@ -100,11 +108,16 @@ class GitHub:
         except GitHubError:
             return None
 
+    @property
+    def on_enterprise_server(self) -> bool:
+        """Whether the API is not github.com's, and may be a version that lacks something."""
+        return self._http.base_url.path.startswith("/api/v3")
+
     def close(self) -> None:
         self._http.close()
 
     def _url(self, path: str) -> str:
-        return f"/repos/{self.repository}/{path}"
+        return path if path.startswith("/") else f"/repos/{self.repository}/{path}".rstrip("/")
 
     def _request(
         self, method: str, url: str, body: Mapping[str, Any] | None = None

@@ -378,11 +378,12 @@ FIELDS: Mapping[str, Mapping[str, Schema]] = {
         "checks": _list(
             _object(
                 name=_TEXT,
-                verdict={"enum": ["pass", "fail", "note"]},
+                verdict={"enum": ["pass", "fail", "note", "unseen"]},
                 detail=_TEXT,
                 remedy=_TEXT_OR_NULL,
             )
-        )
+        ),
+        "changes": _list(_object(what=_TEXT, made=_FLAG)),
     },
 }
 

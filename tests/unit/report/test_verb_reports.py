@@ -138,7 +138,9 @@ OWN: dict[str, dict[str, Any]] = {
             {"name": "config", "verdict": "pass", "detail": "it is valid", "remedy": None},
             {"name": "registry", "verdict": "fail", "detail": "no answer", "remedy": "start it"},
             {"name": "workflows", "verdict": "note", "detail": "none", "remedy": "see the README"},
-        ]
+            {"name": "secrets", "verdict": "unseen", "detail": "not seen", "remedy": "a token"},
+        ],
+        "changes": [{"what": "make the environment production", "made": False}],
     },
 }
 REPORTS = {
