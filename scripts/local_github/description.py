@@ -8,20 +8,18 @@ this is stricter: a parameter or property that it does not name is a fault, in b
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
 from functools import cache, cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from local_github.server import Answer, Request
+from local_github.exchange import Answer, Request
+from local_github.json_schema import SCHEMAS, formats, references, translated
 
 Schema = Mapping[str, Any]
 
 # Answers that any operation may give, whether or not the description repeats them. A server in
 # trouble (5xx) answers anything.
 GENERAL = {401, 403, 404, 429}
-SCHEMAS = "#/components/schemas/"
 
 
 @cache
@@ -153,8 +151,8 @@ class Description:
         from jsonschema.exceptions import best_match
 
         validator = Draft202012Validator(
-            {**_translated(schema), "components": {"schemas": self._reachable(schema)}},
-            format_checker=_formats(),
+            {**translated(schema), "components": {"schemas": self._reachable(schema)}},
+            format_checker=formats(),
         )
         if (error := best_match(validator.iter_errors(value))) is not None:
             yield f"{error.json_path}: {error.message[:300]}"
@@ -206,7 +204,7 @@ class Description:
     def _reachable(self, schema: Schema) -> dict[str, Any]:
         """The components that a schema refers to, directly or not."""
         found: dict[str, Any] = {}
-        wanted = set(_references(schema))
+        wanted = set(references(schema))
         while wanted:
             name = wanted.pop()
             found[name] = self._component(name)
@@ -219,24 +217,11 @@ class Description:
 
     def _component(self, name: str) -> Any:
         if name not in self._components:
-            self._components[name] = _translated(self.document["components"]["schemas"][name])
+            self._components[name] = translated(self.document["components"]["schemas"][name])
         return self._components[name]
 
     def _references_of(self, name: str) -> set[str]:
-        return set(_references(self.document["components"]["schemas"][name]))
-
-
-@cache
-def _formats() -> Any:
-    """The two formats that GitHub's answers are full of."""
-    from jsonschema import FormatChecker
-
-    checker = FormatChecker(formats=())
-    checker.checks("date-time", raises=ValueError)(
-        lambda value: not isinstance(value, str) or bool(datetime.fromisoformat(value))
-    )
-    checker.checks("uri")(lambda value: not isinstance(value, str) or "://" in value)
-    return checker
+        return set(references(self.document["components"]["schemas"][name]))
 
 
 def _values(template: str, path: str) -> dict[str, str] | None:
@@ -249,32 +234,3 @@ def _values(template: str, path: str) -> dict[str, str] | None:
         elif name != segment:
             return None
     return values
-
-
-def _translated(schema: Any) -> Any:
-    """A schema of OpenAPI 3.0 in the words of JSON Schema, which has no `nullable`.
-
-    GitHub writes it beside `oneOf` and `enum` too, where OpenAPI itself gives it no meaning.
-    """
-    if isinstance(schema, list):
-        return [_translated(item) for item in schema]
-    if not isinstance(schema, dict):
-        return schema
-    words = {
-        name: part if name in {"enum", "default", "example", "required"} else _translated(part)
-        for name, part in schema.items()
-    }
-    if words.pop("nullable", False) is True:
-        return {"anyOf": [words, {"type": "null"}]}
-    return words
-
-
-def _references(schema: Any) -> Iterator[str]:
-    if isinstance(schema, list):
-        for item in schema:
-            yield from _references(item)
-    elif isinstance(schema, dict):
-        if isinstance(name := schema.get("$ref"), str):
-            yield name.removeprefix(SCHEMAS)
-        for part in schema.values():
-            yield from _references(part)

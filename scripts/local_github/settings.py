@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from local_github import bodies
+from local_github import bodies, settings_bodies
 from local_github.deployments import Deployments
 from local_github.server import Answer, Request, found, problem, route
 
@@ -50,7 +50,7 @@ class Settings(Deployments):
     def add_repository(self, name: str, *, private: bool = False) -> None:
         """One as GitHub makes it: without rules, its settings as they are by default."""
         with self._lock:
-            self._known[name] = bodies.full_repository(name, private=private)
+            self._known[name] = settings_bodies.full_repository(name, private=private)
             self._rulesets[name] = {}
             self._actions[name] = {
                 "permissions": {
@@ -77,7 +77,7 @@ class Settings(Deployments):
         self._actions[name][setting] |= values
 
     def add_team(self, organization: str, slug: str) -> None:
-        self._teams[f"{organization}/{slug}"] = bodies.team(organization, slug)
+        self._teams[f"{organization}/{slug}"] = settings_bodies.team(organization, slug)
 
     def add_file(self, name: str, path: str, text: str) -> None:
         self._files[name, path] = text
@@ -92,7 +92,7 @@ class Settings(Deployments):
 
     def add_ruleset(self, name: str, body: dict[str, Any]) -> int:
         identity = self.next_id()
-        self._rulesets[name][identity] = bodies.ruleset(name, identity, body)
+        self._rulesets[name][identity] = settings_bodies.ruleset(name, identity, body)
         return identity
 
     def rulesets(self, name: str) -> list[dict[str, Any]]:
@@ -127,7 +127,7 @@ class Settings(Deployments):
     @route("GET", "/repos/{repository}/contents/{path}")
     def _get_file(self, _: Request, repository: str, path: str) -> Answer:
         text = self._files.get((repository, path))
-        return found(None if text is None else bodies.file(repository, path, text))
+        return found(None if text is None else settings_bodies.file(repository, path, text))
 
     # Secrets, by name.
 
@@ -166,7 +166,7 @@ class Settings(Deployments):
         earlier = self._environments.get((repository, name))
         rules = earlier["protection_rules"] if earlier else ()
         known = {bodies.user(login)["id"]: bodies.user(login) for login in self.people}
-        known |= {team["id"]: bodies.short_team(team) for team in self._teams.values()}
+        known |= {team["id"]: settings_bodies.short_team(team) for team in self._teams.values()}
         known |= {
             item["reviewer"]["id"]: item["reviewer"]
             for rule in rules
@@ -258,7 +258,7 @@ class Settings(Deployments):
     def _put_ruleset(self, request: Request, repository: str, identity: str) -> Answer:
         if not self.administers:
             return problem(403, NOT_ALLOWED)
-        changed = bodies.ruleset(repository, int(identity), request.body)
+        changed = settings_bodies.ruleset(repository, int(identity), request.body)
         self._rulesets[repository][int(identity)] = changed
         return Answer(200, changed)
 

@@ -12,7 +12,7 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from local_github import bodies
+from local_github import settings_bodies
 from local_github.act import ROOT
 from local_github.api import LocalGitHub
 from local_github.description import description
@@ -251,7 +251,7 @@ def test_doctor__older_branch_protection__counts(github):
     github.protect(
         NAME,
         "main",
-        bodies.protection(
+        settings_bodies.protection(
             NAME, "main", required_pull_request_reviews=reviews, required_status_checks=required
         ),
     )
