@@ -136,7 +136,7 @@ FAILURES: dict[str, Callable[[LocalGitHub], None]] = {
     "a conversation locked": lambda github: github.fail_next(403),
     "a proxy that speaks HTML": lambda github: github.answer_next("<html>", times=2),
     "an API of something else": lambda github: github.answer_next({"items": []}, times=2),
-    "comments of something else": lambda github: github.answer_next([{"text": "hello"}, "x", None]),
+    "comments of something else": lambda github: github.answer_next([{"text": "hello"}], times=2),
     "nobody there": lambda github: github.stop(),
 }
 

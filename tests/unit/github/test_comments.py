@@ -204,6 +204,15 @@ def test_upsert__twins_left_by_a_job_that_was_killed__the_next_one_clears_up(git
     assert bodies(github) == [f"{MARKER}\nnew"]
 
 
+def test_upsert__twin_made_meanwhile__is_told_to_whoever_writes_over_it(github, client):
+    twin = f"{MARKER}\nthe twin's"
+    github.before("POST", lambda: github.add_comment(REPOSITORY, 7, twin, github.login))
+
+    comments.upsert(client(), 7, MARKER, lambda earlier: f"{MARKER} {earlier}", nameless=NAMELESS)
+
+    assert bodies(github) == [f"{MARKER} {twin}"]
+
+
 def test_upsert__marker_copied_by_another_bot__its_words_are_not_deleted(github, client):
     github.before("POST", lambda: github.add_comment(REPOSITORY, 7, MARKER, "other[bot]"))
 
