@@ -11,7 +11,7 @@ from tidegate.config import Config
 from tidegate.context import Context
 from tidegate.errors import TidegateError
 from tidegate.github.api import GitHub
-from tidegate.github.repository import Change, Finding, apply, examine
+from tidegate.github.repository import Change, Finding, carry_out, examine
 from tidegate.report.escape import plain
 
 
@@ -30,16 +30,13 @@ def set_up(
         changes = [change for finding in findings for change in finding.changes]
         made = apply and bool(changes) and _agreed(repository, changes, context, agreed)
         if made:
-            _make(github, changes)
+            carry_out(github, changes)
             findings = examine(github, config, reviewers)
         return findings, [(change.what, made) for change in changes]
 
 
-_make = apply
-
-
 def _connect(repository: str, context: Context) -> GitHub:
-    if not re.fullmatch(r"[\w.-]+/[\w.-]+", repository):
+    if not re.fullmatch(r"[\w-]+/(?!\.\.?$)[\w.-]+", repository):
         raise TidegateError(
             f"{repository!r} names no repository", remedy="write it as --repository OWNER/NAME"
         )

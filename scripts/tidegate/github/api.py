@@ -74,7 +74,9 @@ class GitHub:
     def pages(self, path: str, field: str | None = None) -> Iterator[Any]:
         """Every item of a list, over all its pages; field: where it stands in an object."""
         url: str | None = f"{self._url(path)}?per_page=100"
+        asked = set()
         while url is not None:
+            asked.add(url)
             response = self._request("GET", url)
             items = _json(response)
             if field is not None and isinstance(items, dict):
@@ -83,6 +85,8 @@ class GitHub:
                 raise _foreign(response, "no list")
             yield from items
             url = response.links.get("next", {}).get("url")
+            if url in asked:
+                raise _foreign(response, "a list that leads back to itself")
 
     def post(self, path: str, body: Mapping[str, Any]) -> Any:
         return _json(self._request("POST", self._url(path), body))

@@ -260,6 +260,14 @@ def test_doctor__older_branch_protection__counts(github):
     assert {"rules of main", "required checks of main"} <= set(checks("pass"))
 
 
+def test_doctor__default_branch_with_a_slash__is_one_branch(github):
+    github._known[NAME]["default_branch"] = "release/2.x"
+
+    assert doctor(*APPLY) == 0
+    assert github.policies(NAME, "production") == ["release/2.x"]
+    assert "rules of release/2.x" in checks("pass")
+
+
 def test_doctor__ruleset_that_only_evaluates__does_not_count(github):
     doctor(*APPLY)
     github.rulesets(NAME)[0]["enforcement"] = "evaluate"
@@ -496,6 +504,7 @@ def test_doctor__nobody_owns_the_config__says_which_line_to_add(github, text):
     [
         (["--repository", "flights"], "names no repository"),
         (["--repository", "a/b/../../user"], "names no repository"),
+        (["--repository", "acme/.."], "names no repository"),
         (["--repository", "acme/none"], "404"),
         (["--repository", NAME, "--reviewer", "nobody"], "GitHub knows no user nobody"),
         (["--repository", NAME, "--reviewer", "acme/none"], "GitHub knows no team acme/none"),

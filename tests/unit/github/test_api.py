@@ -175,6 +175,15 @@ def test_get__answer_that_leads_elsewhere__is_not_followed(github, client, elsew
     assert "renamed" in str(caught.value.remedy)
 
 
+def test_pages__link_that_leads_in_a_circle__is_not_followed_for_ever(github, client):
+    there = f"{github.url}/repos/{REPOSITORY}/issues/7/comments?page=2"
+    github.answer_next([], times=3, Link=f'<{there}>; rel="next"')
+
+    with pytest.raises(GitHubError, match="leads back to itself"):
+        list(client().pages("issues/7/comments"))
+    assert len(github.requests) == 2
+
+
 @pytest.mark.parametrize("answer", [{"message": "hello"}, "hello", None, 7])
 def test_pages__answer_of_something_else__is_one_clear_error(github, client, answer):
     github.answer_next(answer)

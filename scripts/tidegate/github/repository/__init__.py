@@ -11,7 +11,7 @@ from tidegate.github.repository import actions, branch, environments, owners, se
 from tidegate.github.repository.findings import Change, Finding, Repository, not_seen
 from tidegate.github.repository.workflows import read_workflows
 
-__all__ = ["Change", "Finding", "apply", "examine"]
+__all__ = ["Change", "Finding", "carry_out", "examine"]
 
 
 def examine(github: GitHub, config: Config, reviewers: Sequence[str] = ()) -> list[Finding]:
@@ -41,8 +41,8 @@ def examine(github: GitHub, config: Config, reviewers: Sequence[str] = ()) -> li
     return findings
 
 
-def apply(github: GitHub, changes: Sequence[Change]) -> None:
-    """Do them, in order. Raises GitHubError that says how many were done before one failed."""
+def carry_out(github: GitHub, changes: Sequence[Change]) -> None:
+    """Make the changes, in order. Raises GitHubError that says how many were made before it."""
     for done, change in enumerate(changes):
         try:
             send = github.put if change.method == "PUT" else github.post

@@ -89,7 +89,7 @@ def _lacks(found: Rules) -> list[str]:
 
 def _of_rulesets(repository: Repository) -> Rules:
     rules = Rules()
-    for rule in repository.github.pages(f"rules/branches/{quote(repository.default_branch)}"):
+    for rule in repository.github.pages(f"rules/branches/{_quoted(repository)}"):
         given = rule.get("parameters") or {}
         match rule["type"]:
             case "pull_request":
@@ -107,9 +107,8 @@ def _of_rulesets(repository: Repository) -> Rules:
 
 def _of_protection(repository: Repository) -> Rules:
     """The older kind of rule, which only those who administer the repository see."""
-    branch = quote(repository.default_branch)
     try:
-        found = repository.github.get(f"branches/{branch}/protection")
+        found = repository.github.get(f"branches/{_quoted(repository)}/protection")
     except GitHubError as error:
         if error.status not in {403, 404}:
             raise
@@ -123,6 +122,10 @@ def _of_protection(repository: Repository) -> Rules:
         no_deletion=not _enabled(found, "allow_deletions"),
         checks=frozenset(checks),
     )
+
+
+def _quoted(repository: Repository) -> str:
+    return quote(repository.default_branch, safe="")
 
 
 def _enabled(found: Mapping[str, Any], name: str) -> bool:
