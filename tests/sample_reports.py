@@ -7,6 +7,7 @@ from typing import Any
 from tidegate.verdict import Verdict, worst
 
 COMMIT = "3f2a1bc9d04e5f60718293a4b5c6d7e8f9012345"
+NO_BASE = {"policy": None, "override": None, "override_refused": None}
 
 
 def data_report(*datasets: dict[str, Any], **fields: Any) -> dict[str, Any]:
@@ -24,6 +25,7 @@ def data_report(*datasets: dict[str, Any], **fields: Any) -> dict[str, Any]:
         "data_digest": "sha256:" + "4d" * 32,
         "seconds": 1.2,
         "datasets": chosen,
+        **NO_BASE,
         **fields,
     }
 
@@ -240,6 +242,7 @@ def gate_report(*results: dict[str, Any], **fields: Any) -> dict[str, Any]:
         "notes": [],
         "curves": None,
         "seconds": 0.9,
+        **NO_BASE,
         "record": {
             "schema_version": 1,
             "tool_version": "0.1.0",

@@ -12,7 +12,7 @@ examples:
   tidegate check-data --dataset flights
   tidegate check-data --data 'data/*.parquet' --schema src/schemas.py:Flights
   tidegate check-data data/2013-01.parquet      (only the datasets that this file belongs to)
-  tidegate check-data --base origin/main        (with what a pull request would change)
+  tidegate check-data --base origin/main        (judged by its rules, with what changes in them)
 """
 
 from __future__ import annotations
@@ -21,23 +21,25 @@ import argparse
 import fnmatch
 import glob
 import os
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from tidegate import config as configs
 from tidegate.cli import lines
+from tidegate.cli.base import add_base_argument, bar_of, branch_of, overriding
 from tidegate.config import Config, Dataset
 from tidegate.context import Context
 from tidegate.data.lean_pandera import import_lean
-from tidegate.data.results import DataReport, DatasetResult
+from tidegate.data.results import DataReport, DatasetLike, DatasetResult
 from tidegate.data.sources import DatasetFiles
 from tidegate.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
-    from tidegate.data.contract import Base
+    from tidegate.policy.bar import Bar
+    from tidegate.policy.branch import Branch
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -68,15 +70,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_base_argument(parser)
 
 
-def add_base_argument(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--base",
-        metavar="REF",
-        help="branch or commit to show the changes of contract and data against (default: in a "
-        "pull request of GitHub Actions its base branch, else none)",
-    )
-
-
 def load_config(arguments: argparse.Namespace) -> Config:
     if (arguments.data is None) != (arguments.schema is None):
         raise ConfigError(
@@ -94,27 +87,68 @@ def load_config(arguments: argparse.Namespace) -> Config:
 
 
 def run(arguments: argparse.Namespace, config: Config, context: Context) -> DataReport:
-    if not config.data:
-        raise ConfigError(
-            "the config names no dataset",
-            where=str(config.path),
-            remedy="add data: to it, or pass --data and --schema",
+    branch = branch_of(arguments.base, config, context)
+    with bar_of(branch, config) as bar:
+        judge = bar.of_data
+        names = dict.fromkeys([*judge.data, *sorted(bar.apart)])
+        if not names:
+            raise ConfigError(
+                "the config names no dataset",
+                where=str(config.path),
+                remedy="add data: to it, or pass --data and --schema",
+            )
+        known = {name: judge.data.get(name) or config.data[name] for name in names}
+        for name in arguments.dataset:
+            if name not in known:
+                config.need_dataset(name)
+        chosen = {name: known[name] for name in arguments.dataset} or known
+        if arguments.files:
+            touched = [path for file in arguments.files for path in _paths(file)]
+            chosen = {
+                name: dataset
+                for name, dataset in chosen.items()
+                if any(_belongs(path, dataset, judge) for path in touched)
+            }
+        return check(config, bar, branch, chosen, arguments.engine, context)
+
+
+def check(
+    config: Config,
+    bar: Bar,
+    branch: Branch | None,
+    chosen: Mapping[str, Dataset],
+    engine: Literal["auto", "polars", "pandera", "spark"],
+    context: Context,
+) -> DataReport:
+    """Hold datasets to the bar; `config` is the checkout's own."""
+    judged = {name: dataset for name, dataset in chosen.items() if name not in bar.apart}
+    found = _results(bar.of_data, judged, engine, context)
+    results: tuple[DatasetLike, ...] = found
+    policy = bar.data
+    if branch is not None:
+        from tidegate.data.contract import Base, with_contract
+        from tidegate.policy.apart import check_apart
+        from tidegate.policy.changes import with_schema_changes
+
+        base = Base.of(config, branch)
+        found = tuple(
+            with_contract(result, base) if result.name in config.data else result
+            for result in found
         )
-    chosen = {name: config.need_dataset(name) for name in arguments.dataset} or dict(config.data)
-    if arguments.files:
-        touched = [path for file in arguments.files for path in _paths(file)]
-        chosen = {
-            name: dataset
-            for name, dataset in chosen.items()
-            if any(_belongs(path, dataset, config) for path in touched)
-        }
-    base = base_of(arguments.base, config, context)
-    results = with_changes(_results(arguments, config, chosen, context), config, base)
-    return DataReport(config.service, context.commit(config.root), results)
+        new = [name for name in chosen if name in bar.apart]
+        results = (*found, *check_apart(config, new, engine, branch.ref, context))
+        policy = with_schema_changes(bar.data, found)
+    report = DataReport(config.service, context.commit(config.root), results, policy)
+    if not report.blocked:
+        return report
+    return replace(report, overriding=overriding(bar.of_data, context))
 
 
 def _results(
-    arguments: argparse.Namespace, config: Config, chosen: Mapping[str, Dataset], context: Context
+    config: Config,
+    chosen: Mapping[str, Dataset],
+    engine: Literal["auto", "polars", "pandera", "spark"],
+    context: Context,
 ) -> tuple[DatasetResult, ...]:
     with ExitStack() as stack:
         # Before anything else: files are hashed on another core while this one imports and checks.
@@ -122,43 +156,13 @@ def _results(
             name: stack.enter_context(DatasetFiles(config, name, dataset))
             for name, dataset in chosen.items()
         }
-        import_lean((dataset.schema_reference for dataset in config.data.values()), config.root)
+        import_lean((dataset.schema_reference for dataset in config.data.values()), config.code)
         from tidegate.data.checks import check_files
 
         return tuple(
-            check_files(config, name, dataset, found[name], arguments.engine, context.now)
+            check_files(config, name, dataset, found[name], engine, context.now)
             for name, dataset in chosen.items()
         )
-
-
-def base_of(ref: str | None, config: Config, context: Context) -> Base | None:
-    """What changes are shown against: ref, else the base of GitHub's pull request, if it is here.
-
-    Raises ConfigError for a ref that git does not know.
-    """
-    branch = context.environ.get("GITHUB_BASE_REF")
-    if not ref and not branch:
-        return None
-    from tidegate.data.contract import Base
-
-    if ref:
-        return Base.at(config, ref)
-    base = Base.of_pull_request(config, context.environ)
-    if base is None:
-        print(f"tidegate: changes of contract are not shown: origin/{branch} is not in this "
-              "clone; check out with fetch-depth: 0", file=sys.stderr)  # fmt: skip
-    return base
-
-
-def with_changes(
-    results: tuple[DatasetResult, ...], config: Config, base: Base | None
-) -> tuple[DatasetResult, ...]:
-    """The results with what their contracts and data have changed since the base."""
-    if base is None:
-        return results
-    from tidegate.data.contract import with_contract
-
-    return tuple(with_contract(config, result, base) for result in results)
 
 
 def _paths(file: Path) -> Iterator[Path]:

@@ -5,7 +5,7 @@ The exit code is the worst of the gates'.
 
 examples:
   dvc repro && tidegate pr
-  tidegate pr --base origin/main     (with what it changes in contracts and data)
+  tidegate pr --base origin/main     (judged by its policy, as on GitHub)
 """
 
 from __future__ import annotations
@@ -14,19 +14,23 @@ import argparse
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tidegate.cli.check_data import add_base_argument, base_of, with_changes
+from tidegate.cli.base import add_base_argument, bar_of, branch_of
+from tidegate.cli.check_data import check
 from tidegate.cli.execution import Report, decided, undecided
 from tidegate.config import Config
 from tidegate.context import Context
-from tidegate.data.checks import check_dataset
 from tidegate.data.results import DataReport
 from tidegate.errors import ConfigError, TidegateError
 from tidegate.gate.gate import gate_model
 from tidegate.registry import Registry
 from tidegate.report import markdown
 from tidegate.verdict import Verdict
+
+if TYPE_CHECKING:
+    from tidegate.policy.bar import Bar
+    from tidegate.policy.branch import Branch
 
 
 @dataclass(frozen=True)
@@ -68,34 +72,32 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, config: Config, context: Context) -> PullRequestReport:
-    gates: dict[str, Callable[[], Report]] = {}
-    if config.data:
-        gates["check-data"] = lambda: _check_data(arguments.base, config, context)
-    if config.gate is not None:
-        gates["gate-model"] = lambda: gate_model(
-            config,
-            context,
-            baseline=arguments.baseline,
-            open_registry=lambda: Registry.open(config, context),
-        )
-    if not gates:
-        raise ConfigError(
-            "the config has neither data to check nor a gate",
-            where=str(config.path),
-            remedy="add data: or gate: to it",
-        )
-    reports = {verb: _report(verb, gate, config.service) for verb, gate in gates.items()}
+    branch = branch_of(arguments.base, config, context)
+    with bar_of(branch, config) as bar:
+        gates: dict[str, Callable[[], Report]] = {}
+        if bar.of_data.data or bar.apart:
+            gates["check-data"] = lambda: _check_data(bar, branch, config, context)
+        if bar.of_model.gate is not None:
+            gates["gate-model"] = lambda: gate_model(
+                bar.of_model,
+                context,
+                baseline=arguments.baseline,
+                open_registry=lambda: Registry.open(bar.of_model, context),
+                policy=bar.model,
+            )
+        if not gates:
+            raise ConfigError(
+                "the config has neither data to check nor a gate",
+                where=str(config.path),
+                remedy="add data: or gate: to it",
+            )
+        reports = {verb: _report(verb, gate, config.service) for verb, gate in gates.items()}
     return PullRequestReport(config.service, reports, markdown.render_comment(reports, [*gates]))
 
 
-def _check_data(ref: str | None, config: Config, context: Context) -> DataReport:
-    base = base_of(ref, config, context)
-    results = tuple(
-        check_dataset(config, name, dataset, now=context.now)
-        for name, dataset in config.data.items()
-    )
-    commit = context.commit(config.root)
-    return DataReport(config.service, commit, with_changes(results, config, base))
+def _check_data(bar: Bar, branch: Branch | None, config: Config, context: Context) -> DataReport:
+    own = {name: config.data[name] for name in sorted(bar.apart)}
+    return check(config, bar, branch, {**bar.of_data.data, **own}, "auto", context)
 
 
 def _report(verb: str, gate: Callable[[], Report], service: str) -> dict[str, Any]:

@@ -663,6 +663,11 @@ class Config(_Section):
     model: str = Field("", description="Registered model name. Default: the service's name.")
     model_path: str = Field("models/model", description="The MLflow model folder that was trained.")
     task: Literal["binary", "multiclass", "regression"] = "binary"
+    override_label: Annotated[str, BeforeValidator(_off), Field(min_length=1)] = Field(
+        "tidegate-override",
+        description="Label by which a maintainer lets one blocked commit through; off: nobody can. "
+        "docs/policy.md tells.",
+    )
     data: dict[str, Dataset] = {}
     evaluation: Evaluation | None = None
     gate: Gate | None = None
@@ -674,6 +679,10 @@ class Config(_Section):
     _path: Path = Path("tidegate.yaml")
     # Where flags took the place of the file: the last part of a key, and the flag that gave it.
     _flags: dict[str, str] = {}
+    # Other folders than the config's: of the code of the base branch, and of what the pipeline
+    # wrote in a job of its own.
+    _code: Path | None = None
+    _outputs: Path | None = None
 
     @property
     def path(self) -> Path:
@@ -686,6 +695,32 @@ class Config(_Section):
 
     def resolve(self, path: str) -> Path:
         return self.root / path
+
+    @property
+    def code(self) -> Path:
+        """The folder of the code that judges: schemas, metrics of the service's own."""
+        return self._code or self.root
+
+    @property
+    def outputs_elsewhere(self) -> bool:
+        """Whether what the pipeline wrote is here alone, without the data and its code."""
+        return self._outputs is not None
+
+    def output(self, path: str) -> Path:
+        """What the pipeline wrote: predictions, measurements, the model.
+
+        Raises ConfigError for a path out of the folder, where that is another than the config's.
+        """
+        if self._outputs is None:
+            return self.root / path
+        target = self._outputs / path
+        if not target.resolve().is_relative_to(self._outputs.resolve()):
+            raise ConfigError(
+                f"{path} leads out of the folder that holds what the pipeline wrote",
+                where=str(self.path),
+                remedy="write it below the config's folder",
+            )
+        return target
 
     @property
     def gate_digest(self) -> str:

@@ -64,7 +64,7 @@ def look_beyond_schema(
     def other(named: str) -> pl.LazyFrame:
         declared = config.need_dataset(named)
         place = place_of(config, "data", named, "schema")
-        types = load_schema(declared.schema_reference, config.root, where=place).declared_type
+        types = load_schema(declared.schema_reference, config.code, where=place).declared_type
         return scan(open_files(locate_dataset(config, named, declared), folder / named, types))
 
     with readable(opened):

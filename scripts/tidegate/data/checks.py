@@ -59,7 +59,7 @@ def check_files(
     """
     where = f"dataset {name}"
     schema_place = place_of(config, "data", name, "schema")
-    schema = load_schema(dataset.schema_reference, config.root, where=schema_place)
+    schema = load_schema(dataset.schema_reference, config.code, where=schema_place)
     with TemporaryDirectory(prefix="tidegate-") as folder:
         files = open_files(found.locations, Path(folder), schema.declared_type)
         rows = sum(file.rows for file in files)
@@ -72,7 +72,7 @@ def check_files(
         _hold_separators(schema, files)
         _hold_names(config, name, dataset, schema, files)
         parts = list(parts_of(schema, files))
-        runner = _runner(engine, config.root)
+        runner = _runner(engine, config.code)
         held = [_held(schema, part, runner, where, dataset.redact) for part in parts]
         with readable(files):
             shown = Shown(dataset.redact, dataset.key)

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from tidegate.data.sources import combined_digest
+from tidegate.override import NOBODY, Overriding
 from tidegate.verdict import Verdict, worst
+
+if TYPE_CHECKING:
+    from tidegate.policy.bar import Policy
 
 # What a check is of: the schema's own, or one of the config's rules beyond rows.
 Kind = Literal["schema", "rows", "freshness", "foreign-key", "categories"]
@@ -130,13 +134,30 @@ def _worst_first(check: CheckResult) -> tuple[int, int]:
     return _SEVERITY.index(check.verdict), -check.failing_rows
 
 
+class DatasetLike(Protocol):
+    """A dataset's result, judged here or in a process of its own."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def digest(self) -> str: ...
+
+    @property
+    def verdict(self) -> Verdict: ...
+
+    def to_dict(self) -> dict[str, Any]: ...
+
+
 @dataclass(frozen=True)
 class DataReport:
     """What `check-data` found."""
 
     service: str
     commit: str | None
-    datasets: tuple[DatasetResult, ...]
+    datasets: tuple[DatasetLike, ...]
+    policy: Policy | None = None
+    overriding: Overriding = NOBODY
 
     @property
     def verdict(self) -> Verdict:
@@ -144,13 +165,17 @@ class DataReport:
 
     @property
     def blocked(self) -> bool:
-        return self.verdict is not Verdict.PASS
+        return self.verdict is not Verdict.PASS and self.overriding.override is None
 
     def to_dict(self) -> dict[str, Any]:
         digests = {dataset.name: dataset.digest for dataset in self.datasets}
+        override = self.overriding.override
         return {
             "service": self.service,
             "commit": self.commit,
             "data_digest": combined_digest(digests) if digests else None,
             "datasets": [dataset.to_dict() for dataset in self.datasets],
+            "policy": None if self.policy is None else self.policy.to_dict(),
+            "override": None if override is None else override.to_dict(),
+            "override_refused": self.overriding.refusal,
         }

@@ -141,7 +141,7 @@ def _scored_now(
             "version yourself and pass its table with --baseline TABLE; or set "
             "gate.on-unscorable-baseline: absolute-only",
         )
-    inputs = config.resolve(evaluation.inputs)
+    inputs = config.output(evaluation.inputs)
     if not inputs.is_file():
         raise DataError(
             "the table with the model's inputs is not there",

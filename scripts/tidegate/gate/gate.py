@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from tidegate import digest
 from tidegate.config import Config, Gate
@@ -24,8 +24,12 @@ from tidegate.gate.rows.pieces import Pieces, join_tables
 from tidegate.gate.rows.settling import settle
 from tidegate.gate.rows.tables import open_table
 from tidegate.gate.statistics.curves import Curves
+from tidegate.override import NOBODY, Overriding
 from tidegate.registry import Registry
 from tidegate.verdict import Verdict, worst
+
+if TYPE_CHECKING:
+    from tidegate.policy.bar import Policy
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,8 @@ class GateReport:
     notes: tuple[str, ...]
     curves: Curves
     record: Mapping[str, Any]
+    policy: Policy | None = None
+    override_refused: str | None = None
 
     @property
     def verdict(self) -> Verdict:
@@ -67,6 +73,9 @@ class GateReport:
             "measurements": dict(self.measurements),
             "notes": list(self.notes),
             "curves": self.curves,
+            "policy": None if self.policy is None else self.policy.to_dict(),
+            "override": self.record["override"],
+            "override_refused": self.override_refused,
             "record": dict(self.record),
         }
 
@@ -82,15 +91,21 @@ def gate_model(
     parts: int | None = None,
     engine: Literal["auto", "spark"] = "auto",
     open_registry: Callable[[], Registry],
+    data: str | None = None,
+    policy: Policy | None = None,
+    look_for_override: Callable[[], Overriding] = lambda: NOBODY,
 ) -> GateReport:
     """Judge the candidate's predictions table; see docs/statistics.md for how.
 
     candidate, measurements: paths relative to the config's folder; baseline: see resolve_baseline.
     parts: in how many pieces the rows are judged; by default as many as the memory asks for.
     engine: where they are judged; auto is this process.
+    data: digest of the datasets, where they are not here (config.outputs_elsewhere).
+    policy: whose policy `config` is. look_for_override: asked where the verdict blocks.
     """
     evaluation, gate = config.need_evaluation(), config.need_gate()
-    table = open_table(config, candidate or evaluation.predictions, "candidate")
+    path = candidate or str(config.output(evaluation.predictions))
+    table = open_table(config, path, "candidate")
     evaluated = evaluation_digest(table, evaluation)
     with TemporaryDirectory(prefix="tidegate-") as name:
         folder = Path(name)
@@ -121,7 +136,7 @@ def gate_model(
             where=str(config.path),
             remedy="give at least one metric an absolute bound (min or max)",
         )
-    figures = _figures(config, measurements or evaluation.measurements)
+    figures = _figures(config, measurements)
     later = [name for name in gate.budgets if name not in figures]
     if later:
         notes.append(f"Budgets that are judged where they are measured: {', '.join(later)}.")
@@ -130,6 +145,8 @@ def gate_model(
     )
     notes += unjudged
     verdict, blocked = decide(gate, results, budgets)
+    overriding = look_for_override() if blocked else NOBODY
+    override = overriding.override
     clusters = len(tally.clusters) if tally.clusters is not None else None
     return GateReport(
         service=config.service,
@@ -143,16 +160,19 @@ def gate_model(
         measurements=figures,
         notes=tuple(notes),
         curves=drawn,
+        policy=policy,
+        override_refused=overriding.refusal,
         record=records.seal(
             {
                 "service": config.service,
                 "model": config.model,
                 "verdict": str(verdict),
-                "blocked": blocked,
+                "blocked": blocked and override is None,
+                "override": None if override is None else override.to_dict(),
                 "mode": gate.mode,
                 "commit": context.commit(config.root),
                 "created_at": context.now().isoformat(timespec="seconds"),
-                "data_digest": data_digest(config),
+                "data_digest": data if config.outputs_elsewhere else data_digest(config),
                 "evaluation_digest": evaluated,
                 "config_digest": config.gate_digest,
                 "results_digest": records.results_digest(results, budgets),
@@ -228,8 +248,12 @@ def _refuse_same(
 
 
 def _figures(config: Config, measurements: str | None) -> dict[str, float]:
-    figures = read_measurements(config.resolve(measurements)) if measurements else {}
-    model = config.resolve(config.model_path)
+    written = config.need_evaluation().measurements
+    figures = {}
+    if measurements or written:
+        file = config.resolve(measurements) if measurements else config.output(str(written))
+        figures = read_measurements(file)
+    model = config.output(config.model_path)
     if model.exists():
         figures["model-size-mb"] = folder_megabytes(model)
     return figures
@@ -248,5 +272,5 @@ def _champions(
 
 
 def _model_digest(config: Config) -> str | None:
-    model = config.resolve(config.model_path)
+    model = config.output(config.model_path)
     return digest.of_folder(model) if model.is_dir() else None

@@ -205,6 +205,16 @@ _RESULT = _object(
     clusters_needed=_COUNT_OR_NULL,
     reason=_TEXT_OR_NULL,
 )
+_OVERRIDE = _nullable(
+    _object(
+        by=_TEXT,
+        role={"enum": ["maintain", "admin"]},
+        label=_TEXT,
+        at=_TEXT,
+        commit=_TEXT,
+        run_url=_TEXT_OR_NULL,
+    )
+)
 _RECORD = _object(
     schema_version={"const": 1},
     tool_version=_TEXT,
@@ -224,6 +234,30 @@ _RECORD = _object(
     baseline=_nullable(_object(**_BOUND_BASELINE)),
     digest=_TEXT,
 )
+_RECORD["properties"]["override"] = _OVERRIDE  # not in records of an earlier tidegate
+_POLICY = _nullable(
+    _object(
+        source={"enum": ["base", "own"]},
+        ref=_TEXT,
+        commit=_TEXT,
+        why=_TEXT_OR_NULL,
+        changes=_list(
+            _object(
+                path=_TEXT,
+                before=_TEXT_OR_NULL,
+                after=_TEXT_OR_NULL,
+                effect={"enum": ["looser", "tighter", "other"]},
+                note=_TEXT_OR_NULL,
+            )
+        ),
+    )
+)
+# What both gates say of who judges, and of who lets a blocked change through.
+_JUDGES: Mapping[str, Schema] = {
+    "policy": _POLICY,
+    "override": _OVERRIDE,
+    "override_refused": _TEXT_OR_NULL,
+}
 _ENVIRONMENT = _object(
     name=_TEXT,
     release=_TEXT_OR_NULL,
@@ -276,6 +310,7 @@ FIELDS: Mapping[str, Mapping[str, Schema]] = {
         "commit": _TEXT_OR_NULL,
         "data_digest": _TEXT_OR_NULL,
         "datasets": _list(_DATASET),
+        **_JUDGES,
     },
     "pull-data": _COMMAND,
     "reproduce-pipeline": _COMMAND,
@@ -290,6 +325,7 @@ FIELDS: Mapping[str, Mapping[str, Schema]] = {
         "measurements": _map(_NUMBER),
         "budgets": _list(_BUDGET),
         "notes": _list(_TEXT),
+        **_JUDGES,
         "record": _RECORD,
     },
     "verify-record": {

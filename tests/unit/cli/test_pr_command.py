@@ -163,8 +163,7 @@ def test_pr__base_that_git_does_not_know__is_one_clear_error(service, capsys):
     committed(service)
 
     assert pr("--base", "origin/nowhere") == 2
-    shown = capsys.readouterr().out
-    assert "Could not be decided: check-data stopped: git does not know the base" in shown
+    assert "git does not know the base" in capsys.readouterr().err
 
 
 def test_pr__one_slice_worse__exits_1_and_names_it(service, capsys):

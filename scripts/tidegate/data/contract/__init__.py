@@ -4,36 +4,32 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tidegate.config import Config, Dataset, place_of
+from tidegate.config import Dataset
 from tidegate.data.contract.base import Base
 from tidegate.data.contract.comparison import compare
 from tidegate.data.contract.data_changes import data_changes
-from tidegate.data.contract.description import describe
 from tidegate.data.contract.findings import Change, DataChange, SchemaChange
-from tidegate.data.contract.git import GitError
 from tidegate.data.contract.settings import compare_settings
 from tidegate.data.results import DatasetResult
-from tidegate.data.schemas import Schema, load_schema
+from tidegate.policy.git import GitError
 
 __all__ = ["Base", "Change", "DataChange", "SchemaChange", "contract_changes", "with_contract"]
 
 
-def with_contract(config: Config, result: DatasetResult, base: Base) -> DatasetResult:
+def with_contract(result: DatasetResult, base: Base) -> DatasetResult:
     """The result of a dataset with what its contract and data have changed since the base."""
-    dataset = config.need_dataset(result.name)
-    where = place_of(config, "data", result.name, "schema")
-    schema = load_schema(dataset.schema_reference, config.root, where=where)
-    return replace(result, contract=contract_changes(result.name, dataset, schema, base))
+    dataset = base.config.need_dataset(result.name)
+    return replace(result, contract=contract_changes(result.name, dataset, base))
 
 
-def contract_changes(name: str, dataset: Dataset, schema: Schema, base: Base) -> tuple[Change, ...]:
+def contract_changes(name: str, dataset: Dataset, base: Base) -> tuple[Change, ...]:
     """What is different from the base: keys of the dataset's config, its schema, its data files.
 
     What cannot be compared is a change with a note that says why. None of it decides a verdict.
     """
     return (
         *_config_changes(name, dataset, base),
-        *_schema_changes(name, dataset, schema, base),
+        *_schema_changes(name, dataset, base),
         *_data_changes(dataset, base),
     )
 
@@ -47,17 +43,16 @@ def _config_changes(name: str, dataset: Dataset, base: Base) -> list[SchemaChang
     return list(compare_settings(before, dataset))
 
 
-def _schema_changes(name: str, dataset: Dataset, schema: Schema, base: Base) -> list[SchemaChange]:
+def _schema_changes(name: str, dataset: Dataset, base: Base) -> list[SchemaChange]:
     before, config = base.description(name), base.dataset(name)
     if isinstance(before, str):
         # A dataset that is new has a schema that is new, as a rule.
         return [] if config is None else [_not_compared("schema", base, before)]
     # What either side redacts is shown by neither: a pull request must not disclose it.
     redact = [*dataset.redact, *(config.redact if isinstance(config, Dataset) else ())]
-    try:
-        after = describe(schema)
-    except Exception as error:  # pandera's own objects, read from inside
-        return [_not_compared("schema", base, f"{type(error).__name__} here")]
+    after = base.own_description(name)
+    if isinstance(after, str):
+        return [_not_compared("schema", base, f"here, {after}")]
     return compare(before, after, redact)
 
 

@@ -17,13 +17,10 @@ import yaml
 from pydantic import ValidationError
 
 from tidegate.config import Config, Dataset
-from tidegate.data.contract.git import Commit, GitError, present_files
 from tidegate.data.contract.tracking import NAMES, Output, outputs
-from tidegate.errors import ConfigError
+from tidegate.policy.branch import Branch
+from tidegate.policy.git import Commit, GitError, present_files
 
-# What a schema may be made of. Data is left where it is.
-_EXPORTED = (".py", ".pyi", ".yaml", ".yml", ".json", ".toml", ".cfg", ".ini", ".txt")
-_LARGEST = 1_000_000  # bytes
 _SECONDS = 300
 
 Description = Mapping[str, Any]
@@ -38,28 +35,8 @@ class Base:
     commit: Commit
 
     @classmethod
-    def at(cls, config: Config, ref: str) -> Base:
-        """Raises ConfigError where git does not know the ref."""
-        try:
-            return cls(config, ref, Commit.base_of(config.root, ref))
-        except GitError as error:
-            raise ConfigError(
-                f"git does not know the base {ref!r}: {error}",
-                where="--base",
-                remedy="fetch it (`git fetch origin main`; actions/checkout with fetch-depth: 0), "
-                "or name another",
-            ) from None
-
-    @classmethod
-    def of_pull_request(cls, config: Config, environ: Mapping[str, str]) -> Base | None:
-        """The base of the pull request that this run is for; None where it is not here."""
-        branch = environ.get("GITHUB_BASE_REF")
-        if not branch:
-            return None
-        try:
-            return cls.at(config, f"origin/{branch}")
-        except ConfigError:
-            return None
+    def of(cls, config: Config, branch: Branch) -> Base:
+        return cls(config, branch.ref, branch.left)
 
     @cached_property
     def folder(self) -> PurePosixPath:
@@ -86,6 +63,10 @@ class Base:
         """A dataset's schema at the base, described; or why it cannot be loaded."""
         return self._descriptions[name]
 
+    def own_description(self, name: str) -> Description | str:
+        """The same of the schema here."""
+        return self._own_descriptions[name]
+
     @cached_property
     def _sections(self) -> Mapping[str, Any] | str:
         path = self.folder / self.config.path.name
@@ -109,10 +90,16 @@ class Base:
             root = Path(folder, "service")
             root.mkdir()
             try:
-                self._export(root)
+                self.commit.export(self.folder, root)
             except GitError as error:
                 return dict.fromkeys(asked, f"git cannot read it: {error}")
             return _described(asked, root, Path(folder, "answer.json"))
+
+    @cached_property
+    def _own_descriptions(self) -> Mapping[str, Description | str]:
+        asked = {name: dataset.schema_reference for name, dataset in self.config.data.items()}
+        with tempfile.TemporaryDirectory(prefix="tidegate-own-") as folder:
+            return _described(asked, self.config.root.resolve(), Path(folder, "answer.json"))
 
     @cached_property
     def outputs(self) -> tuple[dict[PurePosixPath, Output], dict[PurePosixPath, Output]]:
@@ -133,22 +120,11 @@ class Base:
         }
         return outputs(then), outputs(now)
 
-    def _export(self, root: Path) -> None:
-        files = [
-            entry
-            for entry in self.commit.files(self.folder)
-            if entry.path.suffix in _EXPORTED and entry.size <= _LARGEST
-        ]
-        for entry, content in self.commit.read(files):
-            target = root / entry.path.relative_to(self.folder)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(content)
-
 
 def _described(
     asked: Mapping[str, str], root: Path, answer: Path
 ) -> Mapping[str, Description | str]:
-    """In a process of its own: modules of the same names are loaded here already."""
+    """In a process of its own: here the code that judges is loaded, by the same names."""
     command = [sys.executable, "-P", "-m", "tidegate.data.contract.describing", str(answer)]
     given = json.dumps({"root": str(root), "schemas": asked})
     try:

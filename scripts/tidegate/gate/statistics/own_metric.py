@@ -34,7 +34,7 @@ class OwnMetric:
     def load(cls, name: str, bound: Bound, config: Config, where: str) -> OwnMetric:
         """Raises ConfigError when the reference names nothing, or nothing that can be called."""
         assert bound.function is not None  # noqa: S101 - the caller has looked
-        function = references.load(bound.function, config.root, where=where)
+        function = references.load(bound.function, config.code, where=where)
         if not callable(function):
             raise DataError(
                 f"{bound.function} is no function",

@@ -16,7 +16,7 @@ import pytest
 from tidegate import config as configs
 from tidegate.config import Config
 from tidegate.data.contract import Base, Change, contract_changes
-from tidegate.data.schemas import load_schema
+from tidegate.policy.branch import Branch
 
 CONFIG = """\
 data:
@@ -62,12 +62,11 @@ class Service:
         return configs.load(self.root / "tidegate.yaml")
 
     def base(self, ref: str = "main") -> Base:
-        return Base.at(self.config, ref)
+        config = self.config
+        return Base.of(config, Branch.at(config.root, ref))
 
     def changes(self, ref: str = "main") -> tuple[Change, ...]:
-        dataset = self.config.data["orders"]
-        schema = load_schema(dataset.schema_reference, self.root, where="test")
-        return contract_changes("orders", dataset, schema, self.base(ref))
+        return contract_changes("orders", self.config.data["orders"], self.base(ref))
 
     # DVC's files, in their documented form.
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tidegate.data.contract import Base, Change, SchemaChange
+from tidegate.data.contract import Change, SchemaChange
 from tidegate.errors import ConfigError
+from tidegate.policy.branch import Branch
 
 SCHEMA = """\
 import pandera.{backend} as pa
@@ -34,15 +34,13 @@ RAISED = SchemaChange("amount", "lower bound", "at least 0", "at least 1", "tigh
 
 
 @pytest.fixture
-def service(service: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+def service(service: Any) -> Any:
     """With a schema and its config committed."""
-    monkeypatch.delitem(sys.modules, "shop_limits", raising=False)
     write_schema(service, "polars")
     service.write("shop_limits.py", "LIMIT = 1000\n")
     service.configure()
     service.commit()
-    yield service
-    sys.modules.pop("shop_limits", None)
+    return service
 
 
 def write_schema(service: Any, backend: str, name: str = "schemas.py") -> None:
@@ -135,8 +133,6 @@ def test_changes__schema_in_a_package_a_document_or_with_attributes_of_git(servi
     service.commit()
     edit(service, "orders.yaml", "dtype: int64", "dtype: int64, nullable: true")
     assert service.changes() == (SchemaChange("id", "nullable", "off", "on", "looser"),)
-    for module in ("shop_schemas", "shop_schemas.orders"):
-        del sys.modules[module]
 
 
 @pytest.mark.parametrize(
@@ -226,12 +222,13 @@ def test_at__unknown_base_is_an_error_with_a_remedy(service: Any, tmp_path: Path
         service.base()
 
 
-def test_of_pull_request__base_of_github_actions_where_it_is_here(service: Any) -> None:
-    config = service.config
-    assert Base.of_pull_request(config, {}) is None
-    assert Base.of_pull_request(config, {"GITHUB_BASE_REF": ""}) is None
-    assert Base.of_pull_request(config, {"GITHUB_BASE_REF": "main"}) is None
+def test_of_run__base_of_github_actions_and_an_error_where_it_is_not_here(service: Any) -> None:
+    root = service.root
+    assert Branch.of_run(None, root, {}) is None
+    assert Branch.of_run(None, root, {"GITHUB_BASE_REF": ""}) is None
+    with pytest.raises(ConfigError, match="origin/main"):
+        Branch.of_run(None, root, {"GITHUB_BASE_REF": "main"})
     service.git("update-ref", "refs/remotes/origin/main", "HEAD")
-    base = Base.of_pull_request(config, {"GITHUB_BASE_REF": "main"})
-    assert base is not None
-    assert base.ref == "origin/main"
+    branch = Branch.of_run(None, root, {"GITHUB_BASE_REF": "main"})
+    assert branch is not None
+    assert branch.ref == "origin/main"

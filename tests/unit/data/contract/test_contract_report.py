@@ -68,15 +68,16 @@ def test_check_data__without_a_base_there_is_nothing_to_compare_with(service: An
     assert report["datasets"][0]["contract"] == []
 
 
-def test_check_data__base_of_a_pull_request_is_found(
+def test_check_data__base_of_a_pull_request_is_found_and_without_it_nothing_is_decided(
     service: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("GITHUB_BASE_REF", "main")
-    _, report = check_data(service)
-    assert report["datasets"][0]["contract"] == []
-    assert "origin/main is not in this clone" in capsys.readouterr().err
+    code, report = check_data(service)
+    assert (code, report["verdict"]) == (2, None)
+    assert "fetch-depth: 0" in capsys.readouterr().err
     service.git("update-ref", "refs/remotes/origin/main", "HEAD")
-    _, report = check_data(service)
+    code, report = check_data(service)
+    assert code == 0
     assert report["datasets"][0]["contract"] == CHANGES
 
 

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 _LINK = "120000"
+# What a service's code and config may be made of. Data is left where it is.
+_CODE = (".py", ".pyi", ".yaml", ".yml", ".json", ".toml", ".cfg", ".ini", ".txt")
+_LARGEST = 1_000_000  # bytes
 
 
 class GitError(Exception):
@@ -32,19 +35,25 @@ class Commit:
     sha: str
 
     @classmethod
-    def base_of(cls, folder: Path, ref: str) -> Commit:
-        """The commit at which the checkout in `folder` left `ref`.
+    def at(cls, folder: Path, ref: str) -> Commit:
+        """What `ref` names in the repository of `folder`.
 
-        In a clone without that part of history it is `ref` itself. Raises GitError when there is
-        no such ref, or no repository.
+        Raises GitError when there is no such ref, or no repository.
         """
         top = Path(_git(folder, "rev-parse", "--show-toplevel").decode().strip())
         if ref.startswith("-"):
             raise GitError("no ref begins with a hyphen")
         sha = _git(folder, "rev-parse", "--verify", f"{ref}^{{commit}}").decode().strip()
-        with suppress(GitError):
-            sha = _git(folder, "merge-base", sha, "HEAD").decode().strip()
         return cls(top, sha)
+
+    def left_by_checkout(self) -> Commit:
+        """The commit at which the checkout left this one's branch.
+
+        In a clone without that part of history it is this commit itself.
+        """
+        with suppress(GitError):
+            return Commit(self.top, _git(self.top, "merge-base", self.sha, "HEAD").decode().strip())
+        return self
 
     def files(self, below: PurePosixPath | None = None) -> Iterator[Entry]:
         """Every file, or every one below a folder; links are left out."""
@@ -76,6 +85,18 @@ class Commit:
         except GitError:
             return None
         return content.decode(errors="replace")
+
+    def export(self, below: PurePosixPath, target: Path) -> None:
+        """Write the code and config of a folder, as they were committed, into `target`."""
+        files = [
+            entry
+            for entry in self.files(below)
+            if entry.path.suffix in _CODE and entry.size <= _LARGEST
+        ]
+        for entry, content in self.read(files):
+            path = target / entry.path.relative_to(below)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
 
 
 def present_files(top: Path, *names: str) -> list[PurePosixPath]:
