@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import shutil
 import subprocess
 import sys
 import time
@@ -15,7 +16,7 @@ from typing import IO, Any
 
 from tidegate import processes
 from tidegate.config import Config
-from tidegate.errors import DataError, TidegateError
+from tidegate.errors import ConfigError, DataError, TidegateError
 from tidegate.verdict import Verdict
 
 LAST_WORDS_SECONDS = 1.0
@@ -161,3 +162,31 @@ def reproduce(config: Config, command: str, environ: Mapping[str, str]) -> Comma
                 remedy="write it in the last stage, or mend evaluation.predictions in the config",
             )
     return CommandReport(config.service, command, seconds)
+
+
+def keep_outputs(config: Config, target: Path) -> None:
+    """Copy what the gate judges into `target`, at the paths that the config has it at.
+
+    Links are followed: DVC may make what it tracks a link into its cache. Raises ConfigError for a
+    path that leads out of the config's folder.
+    """
+    evaluation = config.evaluation
+    tables = [] if evaluation is None else [evaluation.predictions, evaluation.inputs]
+    figures = [] if evaluation is None else [evaluation.measurements]
+    shutil.rmtree(target, ignore_errors=True)
+    for path in (*tables, *figures, config.model_path):
+        if path is None:
+            continue
+        if Path(path).is_absolute() or ".." in Path(path).parts:
+            raise ConfigError(
+                f"{path} is not below the config's folder",
+                where=str(config.path),
+                remedy="write it there: from elsewhere it is not handed on to the gate",
+            )
+        for found in sorted(config.root.glob(path)):
+            copy = target / found.relative_to(config.root)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            if found.is_dir():
+                shutil.copytree(found, copy, dirs_exist_ok=True)
+            else:
+                shutil.copyfile(found, copy)

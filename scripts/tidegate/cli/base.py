@@ -45,10 +45,10 @@ def bar_of(branch: Branch | None, config: Config) -> Iterator[Bar]:
         yield bar
 
 
-def overriding(config: Config, context: Context) -> Overriding:
-    """Who overrides a verdict on this commit that blocks. config: the one whose policy judged."""
+def overriding(verb: str, config: Config, context: Context) -> Overriding:
+    """Who overrides a verb's verdict that blocks this commit. config: the one that judged."""
     if context.environ.get("GITHUB_ACTIONS") != "true":
         return NOBODY
     from tidegate.github.overrides import look_for
 
-    return look_for(config.override_label, context.commit(config.root), context.environ)
+    return look_for(verb, config.override_label, context.commit(config.root), context.environ)

@@ -141,7 +141,7 @@ def check(
     report = DataReport(config.service, context.commit(config.root), results, policy)
     if not report.blocked:
         return report
-    return replace(report, overriding=overriding(bar.of_data, context))
+    return replace(report, overriding=overriding("check-data", bar.of_data, context))
 
 
 def _results(

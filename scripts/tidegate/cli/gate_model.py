@@ -112,7 +112,7 @@ def run(
             open_registry=lambda: Registry.open(judge, context),
             data=_data_digest(config.root / arguments.report),
             policy=bar.model,
-            look_for_override=lambda: overriding(judge, context),
+            look_for_override=lambda: overriding("gate-model", judge, context),
         )
 
 

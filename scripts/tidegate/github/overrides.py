@@ -1,8 +1,8 @@
 """Who lets one blocked commit through: a label on its pull request, set by somebody who may.
 
-The label is looked for in a re-run alone: it counts when it was set after an earlier attempt of the
-very run had failed on the very commit. So whoever sets it has had a verdict to read, and a commit
-that is pushed meanwhile has a run of its own, and is not covered.
+The label is looked for in a re-run alone: it counts when it was set after the very check had failed
+in an earlier attempt of the very run, on the very commit. So whoever sets it has had a verdict to
+read, and a commit that is pushed meanwhile has a run of its own, and is not covered.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ class _Refused(Exception):
     """The label is there, and does not count."""
 
 
-def look_for(label: str, commit: str | None, environ: Mapping[str, str]) -> Overriding:
-    """Whether somebody overrides the verdict on `commit`; nobody where GitHub does not say."""
+def look_for(verb: str, label: str, commit: str | None, environ: Mapping[str, str]) -> Overriding:
+    """Whether somebody overrides a verb's verdict on `commit`; nobody where GitHub does not say."""
     attempt = environ.get("GITHUB_RUN_ATTEMPT", "")
     number = _pull_request(environ)
     if label == "off" or number is None or not attempt.isdigit() or int(attempt) < 2:
@@ -34,7 +34,7 @@ def look_for(label: str, commit: str | None, environ: Mapping[str, str]) -> Over
     try:
         github = GitHub.from_environ(environ)
         try:
-            return _ask(github, label, str(commit), number, int(attempt), environ)
+            return _ask(github, verb, label, str(commit), number, int(attempt), environ)
         finally:
             github.close()
     except _Refused as refused:
@@ -48,6 +48,7 @@ def look_for(label: str, commit: str | None, environ: Mapping[str, str]) -> Over
 
 def _ask(
     github: GitHub,
+    verb: str,
     label: str,
     commit: str,
     number: int,
@@ -72,10 +73,10 @@ def _ask(
     role = str(github.get(f"collaborators/{quote(login, safe='')}/permission")["role_name"])
     if role not in ROLES:
         raise _Refused(f"{said}, whose role is {role}: it takes {' or '.join(ROLES)}")
-    judged = _judged_at(github, commit, attempt, environ["GITHUB_RUN_ID"])
+    judged = _judged_at(github, verb, commit, attempt, environ["GITHUB_RUN_ID"])
     if judged is None or _time(at) <= judged:
         raise _Refused(
-            f"{said} before the verdict on this commit was there: take it off, set it again, and "
+            f"{said} before {verb} had its verdict on this commit: take it off, set it again, and "
             "re-run the failed jobs"
         )
     return Overriding(Override(login, role, label, at, commit, _run_url(github, environ, attempt)))
@@ -92,14 +93,22 @@ def _last_set(github: GitHub, label: str, number: int) -> Mapping[str, Any]:
     return last
 
 
-def _judged_at(github: GitHub, commit: str, attempt: int, run: str) -> datetime | None:
-    """When the first attempt of this run that came to a no had it; None where there is none."""
+def _judged_at(github: GitHub, verb: str, commit: str, attempt: int, run: str) -> datetime | None:
+    """When the verb first said no in an earlier attempt of this run; None where it did not.
+
+    Known by the name of its step, which has the verb in it where no other was given.
+    """
     for earlier in range(1, attempt):
         place = f"actions/runs/{run}/attempts/{earlier}"
         if github.get(place)["head_sha"] != commit:
             raise _Refused("this run is of another commit than the one that was judged")
         jobs = github.get(f"{place}/jobs?per_page=100")["jobs"]
-        ends = [_time(job["completed_at"]) for job in jobs if job["conclusion"] == "failure"]
+        ends = [
+            _time(step["completed_at"])
+            for job in jobs
+            for step in job["steps"]
+            if verb in step["name"] and step["conclusion"] == "failure"
+        ]
         if ends:
             return max(ends)
     return None

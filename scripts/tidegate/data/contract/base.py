@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -121,6 +122,11 @@ class Base:
         return outputs(then), outputs(now)
 
 
+def _without_token() -> dict[str, str]:
+    """The environment of code that may be anybody's."""
+    return {name: value for name, value in os.environ.items() if name != "GITHUB_TOKEN"}
+
+
 def _described(
     asked: Mapping[str, str], root: Path, answer: Path
 ) -> Mapping[str, Description | str]:
@@ -130,7 +136,7 @@ def _described(
     try:
         ended = subprocess.run(
             command, cwd=root, input=given, capture_output=True, text=True, errors="replace",
-            check=False, timeout=_SECONDS,
+            check=False, timeout=_SECONDS, env=_without_token(),
         )  # fmt: skip
     except subprocess.TimeoutExpired:
         return dict.fromkeys(asked, f"it is still being imported after {_SECONDS} s")
