@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import zlib
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -250,6 +251,117 @@ def workflow_run(
         "run_started_at": now(),
         "created_at": now(),
         "updated_at": now(),
+    }
+
+
+def job(
+    name: str, run: Mapping[str, Any], identity: int, steps: Mapping[str, tuple[str, str]]
+) -> dict[str, Any]:
+    """A job that has ended; steps: name -> (conclusion, when it ended)."""
+    ends = [at for _, at in steps.values()] or [now()]
+    here = f"{API}/repos/{name}/actions/jobs/{identity}"
+    failed = any(conclusion == "failure" for conclusion, _ in steps.values())
+    return {
+        "id": identity,
+        "node_id": node_id("Job", identity),
+        "run_id": run["id"],
+        "run_url": run["url"],
+        "run_attempt": run["run_attempt"],
+        "head_sha": run["head_sha"],
+        "head_branch": run["head_branch"],
+        "workflow_name": run["name"],
+        "name": "gates / Gate",
+        "url": here,
+        "html_url": f"{run['html_url']}/job/{identity}",
+        "check_run_url": f"{API}/repos/{name}/check-runs/{identity}",
+        "status": "completed",
+        "conclusion": "failure" if failed else "success",
+        "created_at": min(ends),
+        "started_at": min(ends),
+        "completed_at": max(ends),
+        "steps": [
+            {"name": step, "status": "completed", "conclusion": conclusion, "number": number,
+             "started_at": at, "completed_at": at}
+            for number, (step, (conclusion, at)) in enumerate(steps.items(), 1)
+        ],
+        "labels": ["ubuntu-latest"],
+        "runner_id": 1,
+        "runner_name": "GitHub Actions 1",
+        "runner_group_id": 0,
+        "runner_group_name": "GitHub Actions",
+    }  # fmt: skip
+
+
+def label(name: str, label: str, identity: int) -> dict[str, Any]:
+    return {
+        "id": identity,
+        "node_id": node_id("Label", identity),
+        "url": f"{API}/repos/{name}/labels/{label}",
+        "name": label,
+        "description": None,
+        "color": "ededed",
+        "default": False,
+    }
+
+
+def label_event(
+    name: str, identity: int, event: str, label: str, login: str, at: str, *, app: bool
+) -> dict[str, Any]:
+    """`labeled` or `unlabeled`, of a timeline. app: whether one did it in the person's name."""
+    return {
+        "id": identity,
+        "node_id": node_id("LabeledEvent", identity),
+        "url": f"{API}/repos/{name}/issues/events/{identity}",
+        "actor": user(login),
+        "event": event,
+        "commit_id": None,
+        "commit_url": None,
+        "created_at": at,
+        "label": {"name": label, "color": "ededed"},
+        "performed_via_github_app": _app() if app else None,
+    }
+
+
+def commit(name: str, sha: str, author: str | None, committer: str | None) -> dict[str, Any]:
+    here = f"{API}/repos/{name}/commits/{sha}"
+    git = f"{API}/repos/{name}/git"
+    people = {"author": author, "committer": committer}
+    signed = {
+        role: {"name": login or "Somebody", "email": "somebody@example.com", "date": now()}
+        for role, login in people.items()
+    }
+    return {
+        "sha": sha,
+        "node_id": node_id("Commit", zlib.crc32(sha.encode())),
+        "url": here,
+        "html_url": f"{WEB}/{name}/commit/{sha}",
+        "comments_url": f"{here}/comments",
+        "commit": {
+            **signed,
+            "message": "A change",
+            "tree": {"sha": sha, "url": f"{git}/trees/{sha}"},
+            "url": f"{git}/commits/{sha}",
+            "comment_count": 0,
+        },
+        **{role: None if login is None else user(login) for role, login in people.items()},
+        "parents": [],
+    }
+
+
+def _app() -> dict[str, Any]:
+    return {
+        "id": 7,
+        "node_id": node_id("App", 7),
+        "slug": "labeller",
+        "name": "Labeller",
+        "owner": user("acme"),
+        "description": None,
+        "external_url": "https://example.com",
+        "html_url": f"{WEB}/apps/labeller",
+        "created_at": now(),
+        "updated_at": now(),
+        "permissions": {"issues": "write"},
+        "events": [],
     }
 
 
