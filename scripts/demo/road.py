@@ -90,6 +90,8 @@ class Road:
         self._bring(MORE_MONTHS, scenario)
         self._commit(title)
         head = self._git("rev-parse", "HEAD")
+        # What a checkout with fetch-depth: 0 brings.
+        self._git("update-ref", "refs/remotes/origin/main", "main")
         self.github.add_pull_request(REPOSITORY, number, head_sha=head, author=AUTHOR)
         payload = {
             "action": "opened",

@@ -67,12 +67,20 @@ def test_road__five_outcomes_from_first_release_to_roll_back(road: Road) -> None
     assert more.verdict == "pass", log(more)
     assert "Ready to merge" in more.detail
     assert "production v1" in (more.comment or "")
+    judged = report(more, "gate-model")
+    assert judged["policy"]["source"] == "base"  # type: ignore[index]
+    assert judged["record"]["data_digest"] == report(more, "check-data")["data_digest"]  # type: ignore[index]
 
     # 3. Bad data is blocked before anything is trained, with every fault named.
     bad = road.pull_request(3, "bad-months", "new export", scenarios.bad_months)
     assert bad.verdict == "blocked"
     assert "the data breaks 4 rules" in bad.detail
-    assert ("gates", "reproduce-pipeline") not in bad.run.steps
+    # Each step of the job that runs the pull request's code, and the gate's own word.
+    ran = {step.name: step.result for (job, _), step in bad.run.steps.items() if job == "pipeline"}
+    assert "failure" in ran.values()
+    assert not any("reproduce-pipeline" in name for name in ran), ran
+    assert not (bad.run.artifacts / "tidegate-outputs").exists()
+    assert bad.run.jobs["gate"] == "failure"
     (dataset,) = report(bad, "check-data")["datasets"]  # type: ignore[misc]
     failing = {check["column"]: check for check in dataset["checks"] if check["failing_rows"]}
     assert set(failing) == {"carrier", "distance", "dest", "sched_dep_time"}

@@ -25,6 +25,7 @@ class Policy:
     """Whose policy judged, and what the pull request changes in it.
 
     source: `base`, or `own` where the base has nothing that could; why says what, for people.
+    override_label: `off` where nobody can let a blocked change through.
     """
 
     source: Literal["base", "own"]
@@ -32,6 +33,7 @@ class Policy:
     commit: str
     why: str | None = None
     changes: tuple[PolicyChange, ...] = ()
+    override_label: str = "off"
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -39,6 +41,7 @@ class Policy:
             "ref": self.ref,
             "commit": self.commit,
             "why": self.why,
+            "override_label": self.override_label,
             "changes": [change.to_dict() for change in self.changes],
         }
 
@@ -83,7 +86,7 @@ def judging(config: Config, branch: Branch | None) -> Iterator[Bar]:
 
 
 def _bar(config: Config, branch: Branch, folder: Path) -> Bar:
-    own = Policy("own", branch.ref, branch.tip.sha)
+    own = Policy("own", branch.ref, branch.tip.sha, override_label=config.override_label)
     if config._flags:
         return _bar_of_flags(config, branch, folder, own)
     place = _place_at(branch.tip, config)
@@ -95,7 +98,7 @@ def _bar(config: Config, branch: Branch, folder: Path) -> Bar:
     judge = _merged(base, config)
     judge._path, judge._code, judge._outputs = config.path, base.root, config._outputs
     moved = None if place == _own_place(branch.tip, config) else f"there it is {place}"
-    known = replace(own, source="base", why=moved)
+    known = replace(own, source="base", why=moved, override_label=base.override_label)
     model = replace(known, changes=tuple(gate_changes(before, config)))
     of_model = judge
     if base.gate is None or base.evaluation is None:

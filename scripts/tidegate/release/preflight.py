@@ -10,6 +10,7 @@ from tidegate.config import Config
 from tidegate.context import Context
 from tidegate.errors import GitHubError
 from tidegate.gate import record as records
+from tidegate.override import in_words
 from tidegate.registry import Registry, version_in_words
 from tidegate.release.ledger import Event, holds, stay
 from tidegate.release.release import Release
@@ -58,7 +59,7 @@ class Preflight:
                     f"the gate compared with {version_in_words(judged_against)}, and the champion "
                     f"is now {version_in_words(now)}: judge it again by a new release"
                 )
-        return f"gate record {release.record_digest[7:17]} says {record['verdict']}"
+        return f"gate record {release.record_digest[7:17]} says {in_words(record)}"
 
     def _attested(self, release: Release) -> Iterator[str]:
         """What proves that image and gate record belong together, where the config asks for it."""

@@ -14,6 +14,7 @@ from tidegate.context import Context
 from tidegate.errors import DataError, RegistryError
 from tidegate.gate import record as records
 from tidegate.gate.budgets import checked_figures
+from tidegate.override import in_words
 from tidegate.registry import (
     DATA_REPORT_ARTIFACT,
     EXAMPLES_ARTIFACT,
@@ -36,6 +37,7 @@ class RegistrationReport:
     alias: str
     record_digest: str
     release: Release | None
+    override: Mapping[str, Any] | None = None
     verdict: Verdict = Verdict.PASS
     blocked: bool = False
 
@@ -48,6 +50,7 @@ class RegistrationReport:
             "alias": self.alias,
             "record_digest": self.record_digest,
             "release": None if self.release is None else self.release.id,
+            "override": None if self.override is None else dict(self.override),
         }
 
 
@@ -77,6 +80,8 @@ def register_candidate(
         "tidegate.record-digest": record["digest"],
         "tidegate.author": author or context.actor(config.root),
     }
+    if record.get("override"):
+        tags["tidegate.override"] = in_words(record)
     if config.environments and not files[EXAMPLES_ARTIFACT].is_file():
         raise DataError(
             "there are no examples to hold the running service to",
@@ -96,7 +101,12 @@ def register_candidate(
     if config.image is None:
         release = create_release(config, version, None, registry, context)
     return RegistrationReport(
-        config.service, version, registry.challenger_alias, record["digest"], release
+        config.service,
+        version,
+        registry.challenger_alias,
+        record["digest"],
+        release,
+        record.get("override"),
     )
 
 

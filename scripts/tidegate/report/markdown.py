@@ -109,6 +109,8 @@ def render_comment(
         data=censored(data) if data else None,
         gate=gate,
         policies=_policies(reports),
+        label=_label(reports),
+        refused=dict.fromkeys(why for r in reports.values() if (why := r.get("override_refused"))),
         overrides=[found for report in (data, gate) if (found := override(report))],
         errors={verb: report for verb, report in reports.items() if report["error"] is not None},
         reports=reports,
@@ -130,6 +132,12 @@ def _pages(reports: Mapping[str, Report]) -> str:
         "check-data": "`check-data.html` (every rule, histograms)",
     }
     return " and ".join(words for verb, words in shown.items() if decided(reports, verb))
+
+
+def _label(reports: Mapping[str, Report]) -> str | None:
+    """The label that would let a blocked pull request through; None where none is blocked."""
+    policies = [r["policy"] for r in reports.values() if r["blocked"] and r.get("policy")]
+    return next((label for policy in policies if (label := policy.get("override_label"))), None)
 
 
 def _policies(reports: Mapping[str, Report]) -> list[Mapping[str, Any]]:

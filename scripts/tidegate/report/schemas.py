@@ -241,6 +241,7 @@ _POLICY = _nullable(
         ref=_TEXT,
         commit=_TEXT,
         why=_TEXT_OR_NULL,
+        override_label=_TEXT,
         changes=_list(
             _object(
                 path=_TEXT,
@@ -339,6 +340,7 @@ FIELDS: Mapping[str, Mapping[str, Schema]] = {
         "alias": _TEXT,
         "record_digest": _TEXT,
         "release": _TEXT_OR_NULL,
+        "override": _OVERRIDE,
     },
     "build-image": {
         "image": _object(

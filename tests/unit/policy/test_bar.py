@@ -27,7 +27,7 @@ def test_gate__unchanged_policy_is_the_bases_and_nothing_is_told(repository: Rep
     code, report = repository.gate()
     assert (code, report["verdict"]) == (0, "pass")
     policy = {"source": "base", "ref": "main", "commit": repository.git("rev-parse", "main"),
-              "why": None, "changes": []}  # fmt: skip
+              "why": None, "override_label": "tidegate-override", "changes": []}  # fmt: skip
     assert report["policy"] == policy
     jsonschema.validate(report, report_schema("gate-model"))
 

@@ -10,12 +10,14 @@ import pytest
 
 from shop import Shop
 from tidegate import digest
+from tidegate.cli.execution import decided
 from tidegate.errors import DataError
 from tidegate.gate import record as records
 from tidegate.gate.baseline import logged_table
 from tidegate.gate.rows.evaluation_digest import evaluation_digest
 from tidegate.gate.rows.tables import open_table
 from tidegate.release.ledger import Ledger
+from tidegate.report.markdown import render_verb
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # MLflow's own
 
@@ -66,6 +68,37 @@ def test_register__what_was_measured_is_logged_with_the_version(
     expected = {"train-minutes": 2.5, "model-size-mb": 0.25}
     assert shop.registry.measurements(version) == expected
     assert shop.registry.measurements(shop.registry.version("3")) == {}
+
+
+OVERRIDE = {"by": "grace", "role": "maintain", "label": "tidegate-override",
+            "at": "2026-11-26T18:02:00Z", "commit": f"{4:040x}", "run_url": None}  # fmt: skip
+
+
+def test_register__overridden_verdict_is_registered_and_says_so_wherever_it_goes(
+    shop: Shop,
+) -> None:
+    shop.candidate(4, verdict="fail", override=OVERRIDE)
+    report = shop.register()
+    assert report.to_dict()["override"] == OVERRIDE
+    text = render_verb("register-model", decided("register-model", report, 0.0))
+    assert "did not pass the gate" in text
+    version = shop.registry.challenger()
+    assert version is not None
+    assert version.tags["tidegate.override"] == "fail, overridden by grace (maintain)"
+    assert report.release is not None
+    steps = shop.mover("staging").promote(report.release.id).steps
+    assert any("says fail, overridden by grace (maintain)" in step.detail for step in steps)
+
+
+def test_register__override_that_was_written_into_the_record_by_hand_is_refused(
+    shop: Shop,
+) -> None:
+    path = shop.candidate(4, verdict="fail", blocked=True)
+    gate = json.loads(path.read_text())
+    gate["record"] |= {"override": OVERRIDE, "blocked": False}
+    path.write_text(json.dumps(gate))
+    with pytest.raises(DataError, match="changed after it was written"):
+        shop.register()
 
 
 def negative_figure(shop: Shop) -> None:

@@ -58,6 +58,7 @@ OWN: dict[str, dict[str, Any]] = {
         "alias": "challenger",
         "record_digest": "sha256:" + "be" * 32,
         "release": None,
+        "override": None,
     },
     "build-image": {
         "image": {
