@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 
 from tidegate.cli import lines
+from tidegate.cli.base import branch_of
 from tidegate.config import Config
 from tidegate.context import Context
 from tidegate.pipeline import CommandReport, pull_data
@@ -32,7 +33,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="PATH",
         help="what to pull; may be repeated (default: everything)",
     )
+    parser.add_argument(
+        "--base",
+        metavar="REF",
+        help="branch or commit whose lock says which DVC `uv run` runs (default: in a pull request "
+        "of GitHub Actions its base branch, else that of the checkout)",
+    )
 
 
 def run(arguments: argparse.Namespace, config: Config, context: Context) -> CommandReport:
-    return pull_data(config, arguments.dvc, arguments.remote_url, arguments.target, context.environ)
+    from tidegate.policy.project import by_the_base
+
+    branch = branch_of(arguments.base, config, context)
+    with by_the_base(arguments.dvc, config, branch, context.environ) as dvc:
+        return pull_data(config, dvc, arguments.remote_url, arguments.target, context.environ)

@@ -89,7 +89,7 @@ def _bar(config: Config, branch: Branch, folder: Path) -> Bar:
     own = Policy("own", branch.ref, branch.tip.sha, override_label=config.override_label)
     if config._flags:
         return _bar_of_flags(config, branch, folder, own)
-    place = _place_at(branch.tip, config)
+    place = place_at(branch.tip, config)
     if place is None:
         own = replace(own, why=f"{branch.ref} has no config of this service yet")
         return Bar(config, config, own, own)
@@ -135,7 +135,7 @@ def _own_place(commit: Commit, config: Config) -> PurePosixPath:
     return PurePosixPath(below.as_posix()) / config.path.name
 
 
-def _place_at(tip: Commit, config: Config) -> PurePosixPath | None:
+def place_at(tip: Commit, config: Config) -> PurePosixPath | None:
     """Where the base has the config. A service that moves to another folder takes its bar along:
     it is known by the name of its model.
     """

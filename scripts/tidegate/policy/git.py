@@ -10,8 +10,8 @@ from pathlib import Path, PurePosixPath
 
 _LINK = "120000"
 # What a service's code and config may be made of. Data is left where it is.
-_CODE = (".py", ".pyi", ".yaml", ".yml", ".json", ".toml", ".cfg", ".ini", ".txt")
-_LARGEST = 1_000_000  # bytes
+_CODE = (".py", ".pyi", ".yaml", ".yml", ".json", ".toml", ".cfg", ".ini", ".txt", ".lock")
+_LARGEST = 5_000_000  # bytes
 
 
 class GitError(Exception):
