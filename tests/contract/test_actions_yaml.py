@@ -193,3 +193,31 @@ def test_service_workflow__passes_only_what_the_reusable_workflow_takes(path: Pa
         asked = {grant for j in called["jobs"].values() for grant in j["permissions"].items()}
         granted = dict(job["permissions"].items())
         assert all(granted.get(scope) in {level, "write"} for scope, level in asked)
+
+
+def test_pull_request_workflow__code_of_the_change_never_runs_beside_a_secret() -> None:
+    jobs = load(ROOT / ".github/workflows/ml-pull-request.yml")["jobs"]
+    runs_it = {"$/actions/pull-data", "$/actions/check-data", "$/actions/reproduce-pipeline"}
+    for name, job in jobs.items():
+        used = {step.get("uses") for step in job["steps"]}
+        knows = [step for step in job["steps"] if "secrets." in str(step)]
+        assert bool(used & runs_it) == (name == "pipeline")
+        assert "secrets." not in str(job.get("env", ""))
+        assert [step["uses"] for step in knows] == (
+            ["$/actions/gate-model"] if name == "gate" else []
+        )
+
+
+def test_pull_request_workflow__the_required_job_cannot_be_skipped() -> None:
+    gate = load(ROOT / ".github/workflows/ml-pull-request.yml")["jobs"]["gate"]
+    assert gate["if"] == "always()"
+    steps = gate["steps"]
+    (stop,) = [n for n, step in enumerate(steps) if "needs.pipeline.result" in step.get("if", "")]
+    (judge,) = [n for n, step in enumerate(steps) if step.get("uses") == "$/actions/gate-model"]
+    # Nothing that is not `always()` comes after the stop, and nothing that may fail unseen judges.
+    assert stop < judge
+    assert "exit 1" in steps[stop]["run"]
+    assert not any(key in steps[judge] for key in ("if", "continue-on-error"))
+    # What is fetched lies nowhere near the checkout.
+    fetched = [step["with"]["path"] for step in steps if "download" in step.get("uses", "")]
+    assert all(path.startswith("${{ runner.temp }}/") for path in fetched)

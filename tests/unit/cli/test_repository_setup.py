@@ -37,7 +37,7 @@ jobs:
     secrets:
       mlflow-tracking-password: ${{ secrets.MLFLOW_TRACKING_PASSWORD }}
 """
-CHECK = "gates / Data and model"
+CHECK = "gates / Gate"
 APPLY = ("--apply", "--yes", "--reviewer", "kim")
 
 

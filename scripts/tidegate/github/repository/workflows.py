@@ -14,7 +14,7 @@ from tidegate.config import Config
 
 PACK = "tidegate/tidegate/"
 # Jobs of the pack's own workflow that must be green before a merge; a test holds them to it.
-GATING_JOBS = ("Data and model",)
+GATING_JOBS = ("Gate",)
 GATING_WORKFLOW = "ml-pull-request.yml"
 GATING_ACTIONS = ("check-data", "gate-model")
 GIVEN_BY_GITHUB = "GITHUB_TOKEN"
