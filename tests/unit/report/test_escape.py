@@ -32,6 +32,11 @@ HOSTILE = [
     "> quote",
     "[ ] task",
     "[^1] footnote",
+    "- [x] task",
+    "fixes acme/app#12, jlord@3f2a1bc, 3f2a1bc9d04e5f60718293a4b5c6d7e8f9012345 and 1234567",
+    "mailto:me@x.example xmpp:me@x.example ftp://x.example",
+    "<textarea><title><style>",
+    "<details open><summary>x</summary>",
 ]
 
 
