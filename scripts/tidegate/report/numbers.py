@@ -65,14 +65,23 @@ def candidate(result: Result) -> str:
 
 def change(result: Result) -> str:
     """A harm with its meaning, worse or better, and with its range where that was judged."""
+    between = change_range(result)
+    return f"{change_words(result)} ({between})" if between else change_words(result)
+
+
+def change_words(result: Result) -> str:
     harm = result["harm"]
     if harm is None:
         return "–"
-    words = f"{_arrow(harm)}{_TIGHT}{'worse' if harm > 0 else 'better'}" if harm else "unchanged"
+    return f"{_arrow(harm)}{_TIGHT}{'worse' if harm > 0 else 'better'}" if harm else "unchanged"
+
+
+def change_range(result: Result) -> str:
+    """Empty where no harm was judged."""
     lower, upper = result["lower"], result["upper"]
-    if result["max_regression"] is None or None in (lower, upper):
-        return words
-    return f"{words} ({_range(_arrow(lower), _arrow(upper))})"
+    if None in (result["harm"], result["max_regression"], lower, upper):
+        return ""
+    return _range(_arrow(lower), _arrow(upper))
 
 
 def allowed(result: Result) -> str:

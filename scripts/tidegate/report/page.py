@@ -13,9 +13,13 @@ from markupsafe import escape as html
 from tidegate import __version__
 from tidegate.report import (
     board_page,
+    calibration_chart,
     data_page,
     escape,
     findings,
+    forest_plot,
+    gate_page,
+    gate_wording,
     histogram,
     numbers,
     rules,
@@ -33,6 +37,7 @@ MAX_PAGE = 1_500_000  # characters
 _PAGES: Mapping[str, Callable[[Report], Iterator[dict[str, Any]]]] = {
     "board": board_page.contents,
     "check-data": data_page.contents,
+    "gate-model": gate_page.contents,
 }
 
 
@@ -72,6 +77,12 @@ def _environment() -> Environment:
         "chance": numbers.chance,
         "count": numbers.count,
         "figure": numbers.figure,
+        "limit": numbers.limit,
+        "candidate": numbers.candidate,
+        "change_range": numbers.change_range,
+        "change_words": numbers.change_words,
+        "allowed": numbers.allowed,
+        "budget_allowed": numbers.budget_allowed,
         "plural": numbers.plural,
         "share": numbers.share,
         "short": numbers.short,
@@ -80,6 +91,9 @@ def _environment() -> Environment:
     }
     environment.globals |= {
         "board": board_page,
+        "calibration": calibration_chart,
+        "forest": forest_plot,
+        "gate_wording": gate_wording,
         "findings": findings,
         "times": times,
         "trend": trend_chart,
