@@ -43,9 +43,9 @@ def refusal(gate: Report) -> str:
         names = ", ".join(plain(result["metric"]) for result in overall)
         return f"the model {kind} {names}"
     if failing:
-        slices = list(dict.fromkeys(slice_name(result["slice"]) for result in failing))
+        slices = [*{(*result["slice"].items(),): result["slice"] for result in failing}.values()]
         more = f" and {len(slices) - 3} more slices" if len(slices) > 4 else ""
-        named = ", ".join(slices[:3] if more else slices)
+        named = ", ".join(map(slice_name, slices[:3] if more else slices))
         below = all(result["harm"] is None for result in failing)
         return f"the model {'misses its bound' if below else 'is clearly worse'} for {named}{more}"
     if over:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -35,7 +36,11 @@ Report = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class _Shown:
-    """How much of the long lists there is room for. bars: of the chart of slices."""
+    """How much of the long lists there is room for.
+
+    bars: of the chart of slices; reasons: of a blocked model; text: characters of each text that
+    others wrote, which may take nine times as many once nothing in it is active.
+    """
 
     slices: int
     rules: int
@@ -43,17 +48,22 @@ class _Shown:
     bars: int = slice_chart.MAX_BARS
     notes: int = 200
     earlier: int = history.MAX_ENTRIES
+    reasons: int = 5
+    text: int = 4_000
 
 
 # GitHub refuses a comment beyond MAX_COMMENT: the least important goes first.
 _SHORTER = (
     _Shown(10, 30, 50),
-    _Shown(3, 10, 10, notes=20),
-    _Shown(0, 5, 5, bars=5, notes=5, earlier=3),
-    _Shown(0, 2, 2, bars=0, notes=2, earlier=0),
+    _Shown(3, 10, 10, notes=20, text=400),
+    _Shown(0, 5, 5, bars=5, notes=5, earlier=3, reasons=3, text=200),
+    _Shown(0, 2, 2, bars=0, notes=2, earlier=0, reasons=2, text=40),
 )
 # A verb's own report is the summary of its step, and printed; the JSON has all of it.
 _FULLER = (_Shown(1_000, 100, 200), _Shown(1_000, 50, 50), _Shown(1_000, 20, 20, notes=50))
+
+
+_MOST: ContextVar[int] = ContextVar("characters of a text", default=_Shown.text)
 
 
 @dataclass(frozen=True)
@@ -161,6 +171,7 @@ def _fitting(name: str, steps: Sequence[_Shown], limit: int, more: str, **values
     """
     template = _environment().get_template(name)
     for shown in steps:
+        _MOST.set(shown.text)
         text = template.render(shown=shown, **values)
         if length(text) <= limit:
             return text
@@ -183,38 +194,45 @@ def marker(service: str) -> str:
     return f"<!-- tidegate:comment service={escape.markdown(service)} -->"
 
 
+def _markdown(text: object, limit: int = 400) -> str:
+    return escape.markdown(text, min(limit, _MOST.get()))
+
+
+def _code(text: object, limit: int = 120) -> str:
+    return escape.code(text, min(limit, _MOST.get()))
+
+
+def _block(text: object) -> str:
+    return escape.block(text, _MOST.get())
+
+
 def _rule(check: Report) -> str:
-    return rules.words(check).spelt(escape.code, escape.markdown)
+    return rules.words(check).spelt(_code, _markdown)
 
 
 def _example(example: Report, check: Report) -> str:
     """Where an example stands, and what it holds."""
     if wording.named_by_key(example, check):
         place = ", ".join(
-            f"{escape.markdown(name, 60)} {escape.code(value, 60)}"
-            for name, value in example["key"].items()
+            f"{_markdown(name, 60)} {_code(value, 60)}" for name, value in example["key"].items()
         )
     else:
-        place = escape.markdown(wording.file_and_row(example))
+        place = _markdown(wording.file_and_row(example))
     value = wording.value_of(example, check)
     if value is None:
         return f"{place} (value redacted)" if check["redacted"] else place
-    return f"{place}: {escape.code(value, 80)}"
+    return f"{place}: {_code(value, 80)}"
 
 
 def _columns(names: Sequence[tuple[str, str | None]]) -> str:
     """Columns of a piece of advice, each once, the first few by name."""
     columns = list(dict.fromkeys(column for _, column in names if column is not None))
-    return (
-        f" ({wording.first_few([escape.code(column, 60) for column in columns])})"
-        if columns
-        else ""
-    )
+    return f" ({wording.first_few([_code(column, 60) for column in columns])})" if columns else ""
 
 
 def _wanting(counts: Mapping[str | None, int]) -> str:
     """Columns with the number of rules that nothing is known of."""
-    columns = ["the whole row" if column is None else escape.code(column, 60) for column in counts]
+    columns = ["the whole row" if column is None else _code(column, 60) for column in counts]
     shown = zip(columns, counts.values(), strict=True)
     return wording.first_few(
         [f"{column} ({numbers.plural(count, 'rule')})" for column, count in shown]
@@ -224,7 +242,7 @@ def _wanting(counts: Mapping[str | None, int]) -> str:
 def _moment(text: str | None, *, seconds: bool = False, zone: str = " UTC") -> str:
     """A time is plain digits, to be copied as they are."""
     shown = times.moment(text, seconds=seconds, zone=zone)
-    return escape.markdown(shown) if shown == text else shown
+    return _markdown(shown) if shown == text else shown
 
 
 def _drift_icon(found: Report) -> str:
@@ -235,8 +253,10 @@ def _drift_icon(found: Report) -> str:
 def _slice_chart(gate: Report, bars: int) -> slice_chart.Chart | None:
     """The worst slices; several are worth a picture."""
     slices = [r for r in gate["results"] if r["slice"] is not None] if bars else []
-    named = [(gate_wording.slice_name(r["slice"]), r) for r in gate_wording.worst_first(slices)]
-    return slice_chart.chart(named, gate_wording.against(gate), bars) if len(named) > 1 else None
+    if len(slices) < 2:
+        return None
+    worst, against = gate_wording.worst_first(slices), gate_wording.against(gate)
+    return slice_chart.chart(worst, against, lambda r: gate_wording.slice_name(r["slice"]), bars)
 
 
 _BASELINES = {
@@ -254,7 +274,7 @@ def _keys(gate: Report) -> str:
         for r in gate_wording.stopping(gate)
     }
     budgets = {f"gate.budgets.{b['name']}" for b in gate["budgets"] if b["verdict"] != "pass"}
-    names = [escape.code(name, 80) for name in sorted(results | budgets)]
+    names = [_code(name, 80) for name in sorted(results | budgets)]
     return wording.first_few(names) or "the bound"
 
 
@@ -266,13 +286,13 @@ def _costs(reports: Mapping[str, Report]) -> str:
         report = decided(reports, verb) or {}
         rows = sum(dataset["rows"] for dataset in report.get("datasets", ())) or report.get("rows")
         read = f" ({numbers.plural(rows, 'row')})" if rows else ""
-        parts.append(f"{escape.markdown(verb)} {times.took(seconds)}{read}")
+        parts.append(f"{_markdown(verb)} {times.took(seconds)}{read}")
     total = times.took(sum(took.values()))
     return f"{total}: {', '.join(parts)}" if len(parts) > 1 else "".join(parts)
 
 
 def _schemas(data: Report) -> str:
-    return wording.first_few([escape.code(reference) for reference in findings.schemas(data)])
+    return wording.first_few([_code(reference) for reference in findings.schemas(data)])
 
 
 def _numbered(portions: Sequence[findings.Portion]) -> bool:
@@ -291,9 +311,9 @@ def _environment() -> Environment:
     environment = template_environment(autoescape=False, keep_trailing_newline=True)
     environment.filters |= {
         "address": escape.address,
-        "md": escape.markdown,
-        "code": escape.code,
-        "block": escape.block,
+        "md": _markdown,
+        "code": _code,
+        "block": _block,
         "figure": numbers.figure,
         "brief": numbers.brief,
         "count": numbers.count,
@@ -306,7 +326,7 @@ def _environment() -> Environment:
         "budget_allowed": numbers.budget_allowed,
         "limit": numbers.limit,
         "short": numbers.short,
-        "slice": lambda label: escape.markdown(gate_wording.slice_name(label)),
+        "slice": lambda label: _markdown(gate_wording.slice_name(label)),
         "took": times.took,
         "icon": _ICONS.__getitem__,
         "worst_first": gate_wording.worst_first,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,14 +34,15 @@ class Chart:
     count: int
 
 
-def chart(slices: Sequence[tuple[str, Result]], against: str, bars: int = MAX_BARS) -> Chart | None:
-    """slices: name and result, the worst first. None where none of them has an interval of harm."""
-    drawable = [(name, result) for name, result in slices if _is_drawable(result)]
+def chart(
+    slices: Sequence[Result], against: str, name: Callable[[Result], str], bars: int = MAX_BARS
+) -> Chart | None:
+    """slices: results, the worst first. None where none of them has an interval of harm."""
+    drawable = [result for result in slices if _is_drawable(result)]
     if not drawable:
         return None
-    metric = drawable[0][1]["metric"]
-    shown = [item for item in drawable if item[1]["metric"] == metric][:bars]
-    results = [result for _, result in shown]
+    metric = drawable[0]["metric"]
+    results = [result for result in drawable if result["metric"] == metric][:bars]
     margin = float(results[0]["max_regression"])
     low = min(0.0, margin, *(result["lower"] for result in results))
     high = max(0.0, margin, *(result["upper"] for result in results))
@@ -58,16 +59,16 @@ def chart(slices: Sequence[tuple[str, Result]], against: str, bars: int = MAX_BA
         f"line {_numbers([0.0] * len(results))}",
         f"line {_numbers([margin] * len(results))}",
     ]
-    labels = ", ".join(f'"{_label(name)}"' for name, _ in shown)
+    labels = ", ".join(f'"{_label(one)}"' for one in map(name, results))
     lines = [
-        f"%%{{init: {json.dumps(_settings(len(shown)))}}}%%",
+        f"%%{{init: {json.dumps(_settings(len(results)))}}}%%",
         "xychart-beta horizontal",
         f'  title "{_label(str(metric))}: harm by slice, worst first"',
         f"  x-axis [{labels}]",
         f'  y-axis "worse than {_label(against)} by" {_number(low)} --> {_number(high)}',
         *(f"  {one}" for one in series),
     ]
-    return Chart("\n".join(lines), str(metric), len(shown))
+    return Chart("\n".join(lines), str(metric), len(results))
 
 
 def _is_drawable(result: Result) -> bool:

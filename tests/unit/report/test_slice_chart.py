@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from mermaid_charts import CAN_DRAW, Mermaid
 from sample_reports import slice_result, worse_slice
-from tidegate.report.slice_chart import MAX_BARS, chart
+from tidegate.report.slice_chart import MAX_BARS, Chart, chart
 
 SLICES = [
     ("carrier B6", worse_slice()),
@@ -42,8 +42,13 @@ def mermaid(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mermaid]:
         yield drawing
 
 
+def drawn_of(slices: list[tuple[str, dict[str, Any]]], against: str) -> Chart | None:
+    named = [{**result, "named": name} for name, result in slices]
+    return chart(named, against, lambda result: str(result["named"]))
+
+
 def text_of(slices: list[tuple[str, dict[str, Any]]], against: str = "production v3") -> str:
-    made = chart(slices, against)
+    made = drawn_of(slices, against)
     assert made is not None
     return made.text
 
@@ -113,7 +118,7 @@ def test_chart__hostile_names__ask_no_network_and_run_no_script(mermaid):
 
 def test_chart__more_slices_than_bars__shows_the_worst_of_one_metric():
     many = [(f"s {n}", worse_slice()) for n in range(30)] + [("x", worse_slice(metric="recall"))]
-    made = chart(many, "production v3")
+    made = drawn_of(many, "production v3")
 
     assert made is not None
     assert (made.metric, made.count) == ("roc-auc", MAX_BARS)
@@ -124,6 +129,6 @@ def test_chart__more_slices_than_bars__shows_the_worst_of_one_metric():
 def test_chart__no_interval_of_harm__is_none():
     alone = slice_result(baseline=None, harm=None, max_regression=None, min=0.6)
 
-    assert chart([("carrier DL", alone)], "nothing") is None
-    assert chart([("carrier DL", slice_result(upper=None))], "production v3") is None
-    assert chart([], "production v3") is None
+    assert drawn_of([("carrier DL", alone)], "nothing") is None
+    assert drawn_of([("carrier DL", slice_result(upper=None))], "production v3") is None
+    assert drawn_of([], "production v3") is None
