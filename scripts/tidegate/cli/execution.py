@@ -166,9 +166,14 @@ def _deliver(
     if context.environ.get("GITHUB_ACTIONS") == "true":
         from tidegate.github import runner
 
-        service = Path(arguments.config).parent
         runner.publish(
-            verb, report, texts.text, context.environ, folder, service=service, page=page
+            verb,
+            report,
+            texts.text,
+            context.environ,
+            folder,
+            config=Path(arguments.config),
+            page=page,
         )
     return code
 

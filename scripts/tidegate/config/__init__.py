@@ -1,6 +1,6 @@
 """The typed config of a service: the only reader of tidegate.yaml."""
 
-from tidegate.config.reading import load, place_of
+from tidegate.config.reading import line_of, load, place_of
 from tidegate.config.sections import (
     BUDGETS,
     METRICS,
@@ -43,6 +43,7 @@ __all__ = [
     "RowCount",
     "Serving",
     "SliceColumn",
+    "line_of",
     "load",
     "place_of",
 ]

@@ -232,6 +232,18 @@ def _section_type(annotation: Any) -> Any:
 
 def _where(path: Path, tree: yaml.Node | None, place: tuple[int | str, ...]) -> str:
     """`file:line` of the deepest part of `place` that the YAML has."""
+    return f"{path}:{_line(tree, place)}"
+
+
+def line_of(text: str, *keys: str) -> int | None:
+    """The line, from 1, of the deepest of the keys that a config has; None for no valid YAML."""
+    try:
+        return _line(yaml.compose(text, Loader=yaml.SafeLoader), keys)
+    except (yaml.YAMLError, ValueError, RecursionError):
+        return None
+
+
+def _line(tree: yaml.Node | None, place: tuple[int | str, ...]) -> int:
     node, line = tree, 1
     for part in place:
         if isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
@@ -246,7 +258,7 @@ def _where(path: Path, tree: yaml.Node | None, place: tuple[int | str, ...]) -> 
                 break
         else:
             break
-    return f"{path}:{line}"
+    return line
 
 
 def place_of(config: Config, *keys: str) -> str:

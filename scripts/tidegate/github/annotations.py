@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from tidegate.github.schema_lines import DOCUMENTS, line_of, schema_file
+from tidegate.config import line_of
+from tidegate.github import schema_lines
+from tidegate.github.schema_lines import DOCUMENTS, schema_file
 from tidegate.report import escape, findings, numbers, rules, wording
 from tidegate.report.redaction import censored
 
@@ -50,14 +52,19 @@ class Annotation:
 
 
 def annotations_of(
-    verb: str, report: Report, service: Path = Path(), workspace: str | None = None
+    verb: str,
+    report: Report,
+    service: Path = Path(),
+    workspace: str | None = None,
+    config: str = "tidegate.yaml",
 ) -> list[Annotation]:
     """At most as many as GitHub shows, the worst first; the last one says how many are left out.
 
-    service: the service's folder, as seen from here; workspace: the repository's root, if known.
+    service: the service's folder, as seen from here; workspace: the repository's root, if known;
+    config: the file's name in the service's folder.
     """
     found = sorted(
-        _found(verb, report, _Files(service, workspace)),
+        _found(verb, report, _Files(service, workspace, config)),
         key=lambda annotation: (annotation.level != "error", -annotation.weight),
     )
     if len(found) <= MAX_ANNOTATIONS:
@@ -89,11 +96,14 @@ def _found(verb: str, report: Report, files: _Files) -> Iterator[Annotation]:
         if result["blocking"] and result["verdict"] != "pass":
             named = result["slice"] or {}
             where = ", ".join(f"{name}={value}" for name, value in named.items()) or "overall"
-            yield Annotation("error", f"{result['metric']}, {where}", result["reason"])
+            section = "slice-metrics" if named else "metrics"
+            place = files.of_config("gate", section, result["metric"].partition("/")[0])
+            yield Annotation("error", f"{result['metric']}, {where}", result["reason"], place)
     for budget in report.get("budgets", ()):
         if budget["verdict"] != "pass":
             figures = f"{budget['value']:.5g} measured, {budget['limit']:.5g} allowed"
-            yield Annotation("error", f"budget {budget['name']}", figures)
+            place = files.of_config("gate", "budgets", budget["name"])
+            yield Annotation("error", f"budget {budget['name']}", figures, place)
     for part in (*report.get("steps", ()), *report.get("checks", ())):
         if part["verdict"] == "fail":
             yield Annotation("error", f"{verb}: {part['name']}", part["detail"])
@@ -178,10 +188,16 @@ def _title(dataset: Report, column: str | None) -> str:
 class _Files:
     """The service's files that annotations point at, each read once."""
 
-    def __init__(self, service: Path, workspace: str | None):
-        self._service = service
+    def __init__(self, service: Path, workspace: str | None, config: str):
+        self._service, self._config = service, Path(config)
         self._workspace = Path(workspace) if workspace else None
         self._texts: dict[Path, str] = {}
+
+    def of_config(self, *keys: str) -> Place | None:
+        """The line of the bound in the config; None where that is not here."""
+        if not (self._service / self._config).is_file():
+            return None
+        return Place(self._shown(self._config), line_of(self._text(self._config), *keys))
 
     def of_schema(self, dataset: Report, column: str | None) -> Place | None:
         """Where the dataset's schema declares the column; None where its file is not here."""
@@ -190,7 +206,7 @@ class _Files:
         if file is None:
             return None
         name = None if reference.endswith(DOCUMENTS) else reference.rpartition(":")[2]
-        return Place(self._shown(file), line_of(self._text(file), name, column))
+        return Place(self._shown(file), schema_lines.line_of(self._text(file), name, column))
 
     def of_dvc(self, dataset: Report) -> Iterator[Place]:
         """The `.dvc` files of the data: of the dataset, or of the files that examples are of."""

@@ -47,7 +47,7 @@ def publish(
     environ: Mapping[str, str],
     folder: Path,
     stream: TextIO | None = None,
-    service: Path = Path(),
+    config: Path = Path("tidegate.yaml"),
     page: Path | None = None,
 ) -> None:
     """Write the step's outputs and summary, and its annotations to `stream`.
@@ -71,7 +71,8 @@ def publish(
     if path := environ.get("GITHUB_STEP_SUMMARY"):
         with Path(path).open("a", encoding="utf-8") as file:
             file.write(text.encode()[:MAX_SUMMARY].decode(errors="ignore") + "\n")
-    for annotation in annotations_of(verb, report, service, environ.get("GITHUB_WORKSPACE")):
+    workspace = environ.get("GITHUB_WORKSPACE")
+    for annotation in annotations_of(verb, report, config.parent, workspace, config.name):
         print(annotation, file=stream or sys.stderr)
 
 

@@ -13,6 +13,8 @@ from rich.markdown import Markdown
 from tidegate.report.escape import without_commands
 
 _MIN_WIDTH = 110
+# A chart, and what explains it.
+_CHART = re.compile(r"^```mermaid\n.*?^```\n\n[^\n]*\n", re.DOTALL | re.MULTILINE)
 
 
 def show(text: str, stream: TextIO | None = None) -> None:
@@ -26,8 +28,15 @@ def show(text: str, stream: TextIO | None = None) -> None:
 
 
 def without_html(text: str) -> str:
-    """GitHub's few HTML tags as plain Markdown: a terminal cannot fold, so folds stand open."""
+    """GitHub's few HTML tags as plain Markdown: a terminal cannot fold, so folds stand open.
+
+    It cannot draw charts either: what they show stands in the table below.
+    """
     text = re.sub(r"<!--.*?-->\n?", "", text, flags=re.DOTALL)
+    text = _CHART.sub("", text)
+    # Rich breaks no word, so that a range that holds together would be cut short.
+    text = re.sub("([▲▼≥≤])\N{NO-BREAK SPACE}", r"\1", text)
+    text = text.replace("\N{NO-BREAK SPACE}…\N{NO-BREAK SPACE}", " … ")
     text = re.sub(r"<details[^>]*><summary>(.*?)</summary>", r"**\1**", text)
     text = re.sub(r"</details>|</?span>|</?sub>|&#8203;", "", text)
     return re.sub(r"<(pre|code)>(.*?)</\1>|<br>", _plain_markdown, text)

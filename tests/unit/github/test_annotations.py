@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sample_reports import (
+    budget,
     check,
     command_report,
     data_report,
@@ -19,6 +20,7 @@ from sample_reports import (
     example,
     gate_report,
     no_drift,
+    result,
     schema_change,
     worse_slice,
 )
@@ -281,3 +283,43 @@ def test_annotations_of__many_slices__keep_the_reports_order_and_count_the_rest(
 
     assert [item.title for item in found[:2]] == ["roc-auc, carrier=0", "roc-auc, carrier=1"]
     assert found[-1].title == "3 errors more"
+
+
+CONFIG = """\
+service: shop
+gate:
+  metrics:
+    roc-auc: {min: 0.7}
+  slice-metrics:
+    roc-auc: {max-regression: 0.02}
+  budgets:
+    train-minutes: 20
+"""
+
+
+def test_annotations_of__metrics_and_budgets__stand_at_their_bounds_in_the_config(service):
+    write(service / "gate.yaml", CONFIG)
+    report = gate_report(
+        result(verdict="fail"),
+        worse_slice(),
+        worse_slice(metric="recall-per-class/a"),
+        budgets=[budget(value=30.0, verdict="fail")],
+    )
+    found = annotations_of("gate-model", report, service, str(Path.cwd()), "gate.yaml")
+
+    assert [(one.title, one.place) for one in found] == [
+        ("roc-auc, overall", Place("services/shop/gate.yaml", 4)),
+        ("roc-auc, carrier=B6", Place("services/shop/gate.yaml", 6)),
+        # Not in the config as it stands: the nearest that is.
+        ("recall-per-class/a, carrier=B6", Place("services/shop/gate.yaml", 5)),
+        ("budget train-minutes", Place("services/shop/gate.yaml", 8)),
+    ]
+
+
+@pytest.mark.parametrize("text", [None, "a: [", ":\n  - {", "\x00"])
+def test_annotations_of__config_that_cannot_be_read__have_no_line(service, text):
+    if text is not None:
+        write(service / "tidegate.yaml", text)
+    (found,) = annotations_of("gate-model", gate_report(worse_slice()), service)
+
+    assert found.place is None or found.place.line is None
