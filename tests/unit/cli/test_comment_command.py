@@ -200,3 +200,33 @@ def test_comment__json__prints_the_report_alone(folder, github, capsys):
     main(["comment", "--json"])
 
     assert json.loads(capsys.readouterr().out) == own(folder)
+
+
+def test_comment__on_the_next_push__keeps_the_earlier_verdict_with_its_run(
+    folder, github, monkeypatch
+):
+    write(folder, data_report(), gate_report(worse_slice()))
+    main(["comment"])
+    monkeypatch.setenv("GITHUB_RUN_ID", "43")
+    write(folder, gate_report(commit="ef" * 20), data_report(commit="ef" * 20))
+    main(["comment"])
+
+    (body,) = posted(github)
+    assert "## ✅ Ready to merge" in body
+    earlier = body.partition("Earlier verdicts here: 1")[2]
+    assert "❌ Blocked: the model is clearly worse for carrier B6" in earlier
+    assert "[log](https://github.com/acme/flights/actions/runs/42)" in earlier
+    assert body == (folder / "comment.md").read_text(encoding="utf-8")
+    assert body == own(folder)["body"]
+
+
+def test_comment__earlier_self_edited_by_somebody__is_written_over(folder, github):
+    write(folder, data_report(), gate_report())
+    main(["comment"])
+    comment = github.comments(REPOSITORY, 7)[0]
+    comment["body"] = comment["body"].partition("\n")[0] + "\n<!-- tidegate:history e30= -->"
+    main(["comment"])
+
+    (body,) = posted(github)
+    assert "Earlier verdicts" not in body
+    assert "## ✅ Ready to merge" in body
