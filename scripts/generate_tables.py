@@ -61,7 +61,7 @@ def workflow(name: str) -> str:
     """Inputs, secrets and outputs of one reusable workflow."""
     called = load(ROOT / ".github/workflows" / name)[True]["workflow_call"]
     # YAML 1.1 reads the key `on` as true.
-    kinds = [("input", called["inputs"]), ("secret", called["secrets"])]
+    kinds = [("input", called["inputs"]), ("secret", called.get("secrets") or {})]
     rows = []
     for what, specs in [*kinds, ("output", called.get("outputs") or {})]:
         for key, spec in specs.items():

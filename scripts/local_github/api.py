@@ -6,9 +6,10 @@ holds every request, and its own every answer, to GitHub's OpenAPI description.
 
 from __future__ import annotations
 
+from local_github.artifacts import Artifacts
 from local_github.labels import Labels
 from local_github.settings import Settings
 
 
-class LocalGitHub(Labels, Settings):
+class LocalGitHub(Labels, Settings, Artifacts):
     """A GitHub that knows what it is told, as a context manager."""

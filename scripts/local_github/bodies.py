@@ -7,6 +7,7 @@ import zlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import quote
 
 API = "https://api.github.com"
 WEB = "https://github.com"
@@ -120,9 +121,17 @@ def repository(name: str) -> dict[str, Any]:
 
 
 def pull_request(
-    name: str, number: int, identity: int, *, head_sha: str, author: str, head: str, base_sha: str
+    name: str,
+    number: int,
+    identity: int,
+    *,
+    head_sha: str,
+    author: str,
+    head: str,
+    branch: str,
+    base_sha: str,
 ) -> dict[str, Any]:
-    """An open one, from branch `change` of `head` to `main` of `name`."""
+    """An open one, from `branch` of `head` to `main` of `name`."""
     here = f"{API}/repos/{name}/pulls/{number}"
     issue = f"{API}/repos/{name}/issues/{number}"
     page = f"{WEB}/{name}/pull/{number}"
@@ -147,7 +156,7 @@ def pull_request(
         "title": "A change",
         "user": user(author),
         "labels": [],
-        "head": _end(head, "change", head_sha),
+        "head": _end(head, branch, head_sha),
         "base": _end(name, "main", base_sha),
         "_links": {relation: {"href": url} for relation, url in links.items()},
         "url": here,
@@ -173,6 +182,53 @@ def pull_request(
         "maintainer_can_modify": False,
         "created_at": now(),
         "updated_at": now(),
+    }
+
+
+# What only a pull request that is asked for by itself shows.
+_NOT_LISTED = {"comments", "review_comments", "additions", "deletions", "changed_files", "commits"}
+_NOT_LISTED |= {"merged", "merged_by", "mergeable", "mergeable_state", "rebaseable"}
+_NOT_LISTED |= {"maintainer_can_modify"}
+
+
+def listed(pull: dict[str, Any]) -> dict[str, Any]:
+    """A pull request in a list."""
+    return {name: value for name, value in pull.items() if name not in _NOT_LISTED}
+
+
+def file(name: str, number: int, path: str) -> dict[str, Any]:
+    """A file that a pull request changes."""
+    sha = f"{zlib.crc32(path.encode()):08x}" * 5
+    place = quote(path)
+    return {
+        "sha": sha,
+        "filename": path,
+        "status": "modified",
+        "additions": 1,
+        "deletions": 1,
+        "changes": 2,
+        "blob_url": f"{WEB}/{name}/blob/{sha}/{place}",
+        "raw_url": f"{WEB}/{name}/raw/{sha}/{place}",
+        "contents_url": f"{API}/repos/{name}/contents/{place}?ref={sha}",
+        "patch": "@@ -1 +1 @@",
+    }
+
+
+def artifact(name: str, identity: int, run_id: int, label: str, size: int) -> dict[str, Any]:
+    """What a run uploaded."""
+    here = f"{API}/repos/{name}/actions/artifacts/{identity}"
+    return {
+        "id": identity,
+        "node_id": node_id("Artifact", identity),
+        "name": label,
+        "size_in_bytes": size,
+        "url": here,
+        "archive_download_url": f"{here}/zip",
+        "expired": False,
+        "created_at": now(),
+        "expires_at": now(),
+        "updated_at": now(),
+        "workflow_run": {"id": run_id},
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from local_github import bodies
@@ -18,6 +19,7 @@ class Conversations(Server):
         super().__init__(*arguments, **named)
         self.may_comment = may_comment
         self._pulls: dict[tuple[str, int], dict[str, Any]] = {}
+        self._files: dict[tuple[str, int], list[dict[str, Any]]] = {}
         self._comments: dict[int, tuple[str, int, dict[str, Any]]] = {}
 
     def add_pull_request(
@@ -28,7 +30,9 @@ class Conversations(Server):
         head_sha: str,
         author: str,
         head: str | None = None,
+        branch: str = "change",
         base_sha: str = "ba5e" * 10,
+        files: Iterable[str] = (),
     ) -> None:
         """An open pull request; head: the repository it comes from, when that is a fork."""
         with self._lock:
@@ -39,8 +43,12 @@ class Conversations(Server):
                 head_sha=head_sha,
                 author=author,
                 head=head or repository,
+                branch=branch,
                 base_sha=base_sha,
             )
+            self._files[repository, number] = [
+                bodies.file(repository, number, path) for path in files
+            ]
 
     def add_comment(self, repository: str, number: int, body: str, login: str) -> int:
         """A comment that somebody wrote; its id."""
@@ -72,6 +80,24 @@ class Conversations(Server):
     @route("GET", "/repos/{repository}/pulls/{number}")
     def _get_pull(self, _: Request, repository: str, number: str) -> Answer:
         return found(self._pulls.get((repository, int(number))))
+
+    @route("GET", "/repos/{repository}/pulls")
+    def _list_pulls(self, request: Request, repository: str) -> Answer:
+        state, head = request.query.get("state", "open"), request.query.get("head")
+        pulls = [
+            bodies.listed(pull)
+            for (place, _), pull in self._pulls.items()
+            if place == repository
+            and state in {"all", pull["state"]}
+            and head in {None, pull["head"]["label"]}
+        ]
+        return self.page(pulls, request)
+
+    @route("GET", "/repos/{repository}/pulls/{number}/files")
+    def _list_files(self, request: Request, repository: str, number: str) -> Answer:
+        if (repository, int(number)) not in self._pulls:
+            return problem(404, "Not Found")
+        return self.page(self._files[repository, int(number)], request)
 
     @route("GET", "/repos/{repository}/issues/{number}/comments")
     def _list_comments(self, request: Request, repository: str, number: str) -> Answer:

@@ -3,8 +3,10 @@
 Reads <verb>.json from the report folder; needs no config and no checkout. Posting never changes
 a verdict: where it is not allowed (a fork) or fails, the comment stays in the step summary.
 
-example:
+examples:
   tidegate comment --expect check-data --expect gate-model --no-post
+  tidegate comment --run 123456      what a run without secrets (a fork's) reports, in a job
+                                     that checks nothing out; finds the pull request itself
 """
 
 from __future__ import annotations
@@ -13,7 +15,8 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from contextlib import closing
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +25,10 @@ from tidegate.cli.execution import undecided
 from tidegate.context import Context
 from tidegate.errors import GitHubError, TidegateError
 from tidegate.report import markdown
+from tidegate.report.archive import ArchiveError
+from tidegate.report.claim import Claim
 from tidegate.report.schemas import FIELDS
+from tidegate.report.validation import ReportError, parse_report
 from tidegate.verdict import Verdict
 
 DEFAULT_EXPECTED = ("check-data", "gate-model")
@@ -72,6 +78,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the same as --post=false",
     )
     parser.add_argument("--pull-request", type=int, metavar="NUMBER", help="default: the event's")
+    parser.add_argument(
+        "--run",
+        type=int,
+        metavar="ID",
+        help="completed run whose artifact has the reports: they are read as a stranger's",
+    )
+    parser.add_argument(
+        "--workflow",
+        default=".github/workflows/pull-request.yml",
+        metavar="PATH",
+        help="with --run, the workflow that it must be a run of (default: %(default)s)",
+    )
 
 
 def load_config(arguments: argparse.Namespace) -> None:
@@ -79,26 +97,81 @@ def load_config(arguments: argparse.Namespace) -> None:
 
 
 def run(arguments: argparse.Namespace, config: None, context: Context) -> CommentReport:
+    if arguments.run is not None:
+        return _of_run(arguments, context)
     folder = Path(arguments.config).resolve().parent / arguments.report
-    reports = read_reports(folder)
+    reports, number = read_reports(folder), arguments.pull_request
+    if number is None and arguments.post == "true":
+        number = _pull_request(context.environ)
+    return _commented(arguments, context, reports, number, context.run_url())
+
+
+def _of_run(arguments: argparse.Namespace, context: Context) -> CommentReport:
+    """The comment on a run that got no secrets. Raises GitHubError where it is none of ours."""
+    from tidegate.github import runs
+    from tidegate.github.api import GitHub
+
+    with closing(GitHub.from_environ(context.environ)) as github:
+        run = runs.find_run(github, arguments.run, arguments.workflow)
+        number = runs.pull_request_of(github, run)
+        changed = [] if number is None else runs.files_that_run(github, number)
+        try:
+            contents = runs.reports_of(github, run, SHOWN)
+            refused = "the run left no reports" if contents is None else None
+        except ArchiveError as error:
+            contents, refused = None, f"its reports were refused: {error.what}"
+    if number is None:
+        print("no open pull request has this commit as its head now", file=sys.stderr)
+    reports = {
+        verb: _strangers(verb, content, run.commit) for verb, content in (contents or {}).items()
+    }
+    claim = Claim(run.conclusion, run.commit, changed, refused)
+    try:
+        return _commented(arguments, context, reports, number, run.url, claim)
+    except TidegateError:
+        raise
+    # Whatever there is in a stranger's report that ours never hold: it is told, and shows nothing.
+    except Exception as error:
+        what = f"its reports were refused: they cannot be shown ({type(error).__name__})"
+        claim = replace(claim, refused=what)
+        return _commented(arguments, context, {}, number, run.url, claim)
+
+
+def _commented(
+    arguments: argparse.Namespace,
+    context: Context,
+    reports: Mapping[str, Any],
+    number: int | None,
+    run_url: str | None,
+    claim: Claim | None = None,
+) -> CommentReport:
+    """The comment, written on pull request `number` where that is asked for."""
     expected, at = arguments.expect or DEFAULT_EXPECTED, context.now().isoformat(timespec="seconds")
     written: list[markdown.Comment] = []
 
     def write(earlier: str) -> str:
         """The comment over its earlier self, whose verdict it keeps."""
         comment = markdown.render_comment(
-            reports, expected, context.run_url(), at=at, earlier=earlier
+            reports, expected, run_url, at=at, earlier=earlier, claim=claim
         )
         written.append(comment)
         return comment.body
 
     write("")
-    service = markdown.service_of(reports)
-    url = None
+    service, url = markdown.service_of(reports), None
     if arguments.post == "true":
-        number = arguments.pull_request or _pull_request(context.environ)
         url = _post(context.environ, number, markdown.marker(service), write)
     return CommentReport(service, written[-1], url)
+
+
+def _strangers(verb: str, content: bytes, commit: str) -> dict[str, Any]:
+    """A report of a run without secrets; undecided where it is not what a report has to be."""
+    try:
+        report = parse_report(verb, content, commit)
+    except ReportError as error:
+        return undecided(verb, error, None)
+    # Nobody overrides a gate by saying so in an artifact.
+    return {name: value for name, value in report.items() if name != "override"}
 
 
 def read_reports(folder: Path) -> dict[str, Any]:

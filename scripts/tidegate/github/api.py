@@ -73,7 +73,7 @@ class GitHub:
 
     def pages(self, path: str, field: str | None = None) -> Iterator[Any]:
         """Every item of a list, over all its pages; field: where it stands in an object."""
-        url: str | None = f"{self._url(path)}?per_page=100"
+        url: str | None = f"{self._url(path)}{'&' if '?' in path else '?'}per_page=100"
         asked = set()
         while url is not None:
             asked.add(url)
@@ -87,6 +87,13 @@ class GitHub:
             url = response.links.get("next", {}).get("url")
             if url in asked:
                 raise _foreign(response, "a list that leads back to itself")
+
+    def content(self, path: str, limit: int) -> bytes:
+        """The first `limit` bytes of what GitHub keeps elsewhere and answers with an address for.
+
+        The token is not sent there.
+        """
+        return self._request("GET", self._url(path), limit=limit).content
 
     def post(self, path: str, body: Mapping[str, Any]) -> Any:
         return _json(self._request("POST", self._url(path), body))
@@ -124,7 +131,12 @@ class GitHub:
         return path if path.startswith("/") else f"/repos/{self.repository}/{path}".rstrip("/")
 
     def _request(
-        self, method: str, url: str, body: Mapping[str, Any] | None = None
+        self,
+        method: str,
+        url: str,
+        body: Mapping[str, Any] | None = None,
+        *,
+        limit: int | None = None,
     ) -> httpx.Response:
         attempts = Retrying(
             # What was created may stand there although the answer got lost: not asked for twice.
@@ -136,6 +148,8 @@ class GitHub:
         )
         self._stay_home(url)
         try:
+            if limit is not None:
+                return attempts(self._download, url, limit)
             return attempts(self._once, method, url, body)
         except httpx.HTTPStatusError as error:
             response = error.response
@@ -156,6 +170,20 @@ class GitHub:
         response = self._http.request(method, url, json=body)
         response.raise_for_status()
         return response
+
+    def _download(self, url: str, limit: int) -> httpx.Response:
+        # As it is: unpacking it on the way could give far more than `limit` at once.
+        plain = {"Accept-Encoding": "identity"}
+        with self._http.stream("GET", url, headers=plain, follow_redirects=True) as response:
+            if response.is_error:
+                response.read()
+            response.raise_for_status()
+            content = bytearray()
+            for piece in response.iter_raw(65_536):
+                content += piece[: limit - len(content)]
+                if len(content) >= limit:
+                    break
+        return httpx.Response(200, content=bytes(content), request=response.request)
 
     def _stay_home(self, url: str) -> None:
         """The token goes to the API and nowhere else, wherever an answer's link may point."""

@@ -24,6 +24,7 @@ from tidegate.report import (
     trend_chart,
     wording,
 )
+from tidegate.report.claim import Claim
 from tidegate.report.headline import decided, headline, override
 from tidegate.report.redaction import censored
 from tidegate.report.templating import template_environment
@@ -93,15 +94,20 @@ def render_comment(
     *,
     at: str | None = None,
     earlier: str = "",
+    claim: Claim | None = None,
 ) -> Comment:
     """The comment of a pull request from the reports at hand.
 
     expected: verbs that must have reported; one that has not reads as undecided, never as a pass.
     at: now; earlier: the text of the comment as it stands, whose verdict becomes an earlier one.
-    Without a time no history is kept.
+    Without a time no history is kept. claim: the run without secrets that the reports come from,
+    where it was one.
     """
     missing = [verb for verb in expected if verb not in reports]
     said, blocked = headline(reports, missing)
+    if claim is not None:
+        said, blocked = claim.headline(said, blocked)
+        missing = [] if claim.refused else missing
     data, gate = decided(reports, "check-data"), decided(reports, "gate-model")
     commit = next((r["commit"] for r in reports.values() if r.get("commit")), None)
     before, last = [], ""
@@ -116,6 +122,7 @@ def render_comment(
         f"[the full reports]({run_url})" if run_url else "the full reports",
         service=service_of(reports),
         headline=said,
+        claim=claim,
         data=censored(data) if data else None,
         gate=gate,
         policies=_policies(reports),
