@@ -42,6 +42,12 @@ class Context:
         """Who is acting: the login that started the run, else git's user."""
         return self.environ.get("GITHUB_ACTOR") or _git(folder, "config", "user.name") or "unknown"
 
+    def without_secrets(self) -> bool:
+        """Whether this is a run on GitHub that gets no secrets and no variables: a fork's."""
+        from tidegate.github import event
+
+        return self.environ.get("GITHUB_ACTIONS") == "true" and event.without_secrets(self.environ)
+
     def run_url(self) -> str | None:
         """Address of the run's page, where this is a run."""
         if "GITHUB_RUN_ID" not in self.environ:

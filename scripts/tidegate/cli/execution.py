@@ -59,6 +59,10 @@ def execute(verb: str, arguments: argparse.Namespace, context: Context) -> int:
     # The one place where errors end, the unexpected ones and Ctrl-C too.
     except (Exception, KeyboardInterrupt) as error:
         known = error if isinstance(error, TidegateError) else _unexpected(error, folder, name)
+        if context.environ.get("GITHUB_ACTIONS") == "true":
+            from tidegate.github import event
+
+            known = event.explained(name, known, context.environ)
         print(without_commands(f"tidegate {verb}: {known}"), file=sys.stderr)
         body, code = undecided(name, known, service, started), 2
         texts = _texts_of(name, body)

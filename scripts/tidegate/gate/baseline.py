@@ -79,6 +79,7 @@ def resolve_baseline(
     registry = open_registry()
     version = registry.champion() if wanted is None else registry.reference(wanted)
     if version is None:
+        _refuse_a_registry_of_the_run(registry, context)
         return None
     model = _model_digest(registry, version, folder)
     of_version = partial(
@@ -100,6 +101,17 @@ def resolve_baseline(
         note = f"{said[0].upper()}{said[1:]}. The candidate is held to the absolute bounds alone."
         return of_version(None, "unscorable", note=note)
     return of_version(table, "scored")
+
+
+def _refuse_a_registry_of_the_run(registry: Registry, context: Context) -> None:
+    """A fork's run is not told where MLflow is: its own new SQLite file knows of no champion."""
+    if registry.tracking_uri.startswith("sqlite:") and context.without_secrets():
+        raise RegistryError(
+            "this run has no secrets and was not told of any MLflow server, so whether there is a "
+            "model in production cannot be said",
+            where=registry.shown_uri,
+            remedy="where there is none to compare with, pass --baseline none",
+        )
 
 
 def logged_table(
