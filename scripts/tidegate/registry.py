@@ -17,7 +17,6 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from tidegate import digest
 from tidegate.config import Config
 from tidegate.context import Context
 from tidegate.errors import RegistryError, TidegateError, refused_by_the_system
@@ -245,15 +244,6 @@ class Registry:
         with TemporaryDirectory() as folder:
             path = self.download(version, GATE_REPORT_ARTIFACT, Path(folder))
             return dict(json.loads(path.read_text(encoding="utf-8")))
-
-    def fetch_model(self, version: ModelVersion, target: Path) -> None:
-        """Put a version's model folder at `target`: what was registered is what is shipped."""
-        with TemporaryDirectory() as folder:
-            registered = self.download(version, MODEL_ARTIFACT, Path(folder))
-            if target.is_dir() and digest.of_folder(target) == digest.of_folder(registered):
-                return
-            shutil.rmtree(target, ignore_errors=True)
-            shutil.copytree(registered, target)
 
     def experiment(self, name: str) -> str:
         """Id of an experiment, made when it does not exist.

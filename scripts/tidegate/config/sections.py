@@ -539,6 +539,12 @@ class Registry(_Section):
     )
     champion_alias: str = Field("champion", pattern=r"^[\w-]+$")
     challenger_alias: str = Field("challenger", pattern=r"^[\w-]+$")
+    trusted_pickles: list[str] = Field(
+        default_factory=list,
+        description="What a model's pickles may import besides the known libraries of models "
+        "(a module, or module.name), and files of a model folder that are loaded unread. "
+        "docs/threat-model.md tells what is looked for.",
+    )
 
 
 class Image(_Section):

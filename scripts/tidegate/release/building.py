@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from tidegate.config import Config, Image
 from tidegate.errors import ConfigError, ImageError
+from tidegate.models.fetching import fetch_model
 from tidegate.pipeline import PipelineError, run
 from tidegate.registry import ModelVersion, Registry
 from tidegate.release.image import LABEL, connect, engine_obeys, ensure_present
@@ -70,7 +71,8 @@ def build_image(
         if "=" not in argument:
             raise ConfigError(f"{argument!r} is no build argument", remedy="write NAME=value")
     client = connect()
-    registry.fetch_model(version, config.resolve(config.model_path))
+    model = config.resolve(config.model_path)
+    fetch_model(registry, version, model, config.registry.trusted_pickles)
     commit = version.tags["tidegate.commit"]
     tag = f"{version.version}-{commit[:7] or 'local'}"
     labels = labels_of(config, version)

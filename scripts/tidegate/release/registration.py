@@ -14,6 +14,8 @@ from tidegate.context import Context
 from tidegate.errors import DataError, RegistryError
 from tidegate.gate import record as records
 from tidegate.gate.budgets import checked_figures
+from tidegate.models.fetching import DIGEST_TAG
+from tidegate.models.scanning import Scan, hold_to_scan
 from tidegate.override import in_words
 from tidegate.registry import (
     DATA_REPORT_ARTIFACT,
@@ -37,6 +39,7 @@ class RegistrationReport:
     alias: str
     record_digest: str
     release: Release | None
+    scan: Scan
     override: Mapping[str, Any] | None = None
     verdict: Verdict = Verdict.PASS
     blocked: bool = False
@@ -50,6 +53,7 @@ class RegistrationReport:
             "alias": self.alias,
             "record_digest": self.record_digest,
             "release": None if self.release is None else self.release.id,
+            "scan": self.scan.to_dict(),
             "override": None if self.override is None else dict(self.override),
         }
 
@@ -66,6 +70,7 @@ def register_candidate(
     measured = _measurements(gate, reports)
     record = gate["record"]
     model = config.resolve(config.model_path)
+    scan = hold_to_scan(model, config.registry.trusted_pickles, config.model_path)
     predictions = config.resolve(config.need_evaluation().predictions)
     files = {
         # What its name says of its format is kept, or nobody could read it as a baseline.
@@ -79,6 +84,8 @@ def register_candidate(
         "tidegate.data-digest": record["data_digest"] or "",
         "tidegate.record-digest": record["digest"],
         "tidegate.author": author or context.actor(config.root),
+        DIGEST_TAG: record["candidate"]["model_digest"],
+        "tidegate.model-scan": f"{scan.files} pickles, {len(scan.imports)} imports, none refused",
     }
     if record.get("override"):
         tags["tidegate.override"] = in_words(record)
@@ -106,6 +113,7 @@ def register_candidate(
         registry.challenger_alias,
         record["digest"],
         release,
+        scan,
         record.get("override"),
     )
 

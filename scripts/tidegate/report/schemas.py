@@ -340,6 +340,7 @@ FIELDS: Mapping[str, Mapping[str, Schema]] = {
         "alias": _TEXT,
         "record_digest": _TEXT,
         "release": _TEXT_OR_NULL,
+        "scan": _object(pickles=_COUNT, imports=_list(_TEXT)),
         "override": _OVERRIDE,
     },
     "build-image": {

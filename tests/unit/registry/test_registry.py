@@ -96,17 +96,6 @@ def test_registry__what_is_not_there_is_a_clear_error(
         registry.version("99")
 
 
-def test_fetch_model__replaces_what_is_not_the_registered_model(
-    registry: Registry, files: dict[str, Path], tmp_path: Path
-) -> None:
-    made = registry.register(files["model"], files={}, tags={}, alias="challenger")
-    target = tmp_path / "deployed"
-    target.mkdir()
-    (target / "MLmodel").write_text("tampered")
-    registry.fetch_model(made, target)
-    assert (target / "MLmodel").read_text() == "flavors: {}\n"
-
-
 def test_measurements__the_last_one_logged_counts_and_the_others_stay(
     registry: Registry, files: dict[str, Path]
 ) -> None:

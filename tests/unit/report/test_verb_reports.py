@@ -58,6 +58,7 @@ OWN: dict[str, dict[str, Any]] = {
         "alias": "challenger",
         "record_digest": "sha256:" + "be" * 32,
         "release": None,
+        "scan": {"pickles": 1, "imports": ["sklearn.pipeline.Pipeline"]},
         "override": None,
     },
     "build-image": {

@@ -10,7 +10,6 @@ user on the same machine, and nothing here is a sandbox.
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -19,16 +18,15 @@ from tempfile import mkdtemp
 
 import polars as pl
 
-from tidegate import digest
 from tidegate.config import Config
 from tidegate.data.sources.reading import read_table
 from tidegate.errors import DataError
-from tidegate.gate import record as records
 from tidegate.gate.scoring.answer import output_columns
 from tidegate.gate.scoring.exchange import Answer, Failure, Unscorable, read_answer, write_inputs
 from tidegate.gate.scoring.folder import environment_arguments, model_inputs, read_description
 from tidegate.gate.scoring.process import Ended, child_environ, hidden_from_model, run
-from tidegate.registry import GATE_REPORT_ARTIFACT, MODEL_ARTIFACT, ModelVersion, Registry
+from tidegate.models.fetching import download_model
+from tidegate.registry import ModelVersion, Registry
 
 __all__ = ["Unscorable", "score_version"]
 
@@ -82,7 +80,8 @@ def score_version(
     The table has the key columns and `evaluation.outputs`, in the order of `inputs`.
 
     Raises Unscorable when the champion cannot score these rows; DataError when that cannot be
-    said: no uv, no package index within reach, a model that is not the one the gate judged.
+    said: no uv, no package index within reach, a model that is not the one the gate judged or
+    whose pickles must not be loaded.
     """
     uv = shutil.which("uv", path=environ.get("PATH", ""))
     if uv is None:
@@ -97,8 +96,7 @@ def score_version(
     folder.mkdir(parents=True, exist_ok=True)
     # A new one: a model, or an answer, of an earlier call must not be taken for this one's.
     work = Path(mkdtemp(dir=folder)).resolve()
-    model = registry.download(version, MODEL_ARTIFACT, work)
-    _hold_to_gate_report(version, registry, model, work)
+    model = download_model(registry, version, work, config.registry.trusted_pickles)
     with _about(version, registry):
         described = read_description(model)
         write_inputs(model_inputs(table, described, key, inputs), work)
@@ -142,37 +140,6 @@ def _read_inputs(path: Path, key: list[str]) -> pl.DataFrame:
             remedy="write the key and the model's input columns for each row of the evaluation set",
         )
     return table
-
-
-def _hold_to_gate_report(
-    version: ModelVersion, registry: Registry, model: Path, folder: Path
-) -> None:
-    """The model folder must be the one that the version's gate report was written for."""
-    sealed = version.tags.get("tidegate.record-digest")
-    held: set[str] = set()
-    with registry.reachable(absent_is_fine=True):
-        listed = registry.client.list_artifacts(
-            version.run_id, Path(GATE_REPORT_ARTIFACT).parent.as_posix()
-        )
-        held = {item.path for item in listed}
-    if GATE_REPORT_ARTIFACT not in held and not sealed:
-        return  # registered by other means than `tidegate register-model`
-    report = registry.download(version, GATE_REPORT_ARTIFACT, folder)
-    try:
-        record = json.loads(report.read_text(encoding="utf-8"))["record"]
-        judged = record["candidate"]["model_digest"]
-        intact = records.is_intact(record) and sealed in (None, record["digest"])
-    except (ValueError, KeyError, TypeError):
-        judged, intact = None, False
-    if not intact or judged != digest.of_folder(model):
-        raise DataError(
-            "its model folder is not the one that its gate report was written for"
-            if intact
-            else "its gate report was changed after it was written",
-            where=f"{registry.shown_uri}, {version.uri}",
-            remedy="find out who changed the files in MLflow's artifact store; until then, roll "
-            "back to a version that is as it was registered",
-        )
 
 
 def _answer(work: Path, ended: Ended, timeout: float) -> Answer:

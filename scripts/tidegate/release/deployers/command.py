@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, nullcontext
 
 from tidegate.config import Config
 from tidegate.errors import DeployError
+from tidegate.models.fetching import fetch_model
 from tidegate.pipeline import PipelineError, run
 from tidegate.registry import Registry
 from tidegate.release.deployers import Verify
@@ -43,7 +44,8 @@ class CommandDeployer:
         if self.running() == release.id:
             return f"{release.id} runs there already"
         model = self._config.resolve(self._config.model_path)
-        self._registry.fetch_model(self._registry.version(release.model_version), model)
+        version = self._registry.version(release.model_version)
+        fetch_model(self._registry, version, model, self._config.registry.trusted_pickles)
         variables = {
             "TIDEGATE_ENVIRONMENT": self._environment,
             "TIDEGATE_RELEASE": release.id,
