@@ -196,7 +196,7 @@ def listed(pull: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in pull.items() if name not in _NOT_LISTED}
 
 
-def file(name: str, number: int, path: str) -> dict[str, Any]:
+def file(name: str, path: str) -> dict[str, Any]:
     """A file that a pull request changes."""
     sha = f"{zlib.crc32(path.encode()):08x}" * 5
     place = quote(path)

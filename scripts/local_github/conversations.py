@@ -47,7 +47,7 @@ class Conversations(Server):
                 base_sha=base_sha,
             )
             self._files[repository, number] = [
-                bodies.file(repository, number, path) for path in files
+                bodies.file(repository, path) for path in files
             ]
 
     def add_comment(self, repository: str, number: int, body: str, login: str) -> int:
