@@ -48,6 +48,11 @@ lint: setup ## linters, type checker, GitHub's schemas, zizmor, hadolint
 	@$(BIN)/check-jsonschema --builtin-schema vendor.github-actions actions/*/action.yml
 	@$(BIN)/hadolint examples/*/Dockerfile
 
+.PHONY: zizmor.sarif
+zizmor.sarif: setup # what zizmor finds online, for the Security tab
+	@mkdir -p build
+	@$(BIN)/zizmor --persona auditor --format sarif .github actions > build/zizmor.sarif
+
 tables: setup ## write the tables of README and docs anew from what they describe
 	@$(BIN)/python scripts/generate_tables.py
 

@@ -176,8 +176,11 @@ def copy_pack(target: Path) -> Path:
 
 
 def yaml_files(pack: Path) -> list[Path]:
-    """The workflow and action files of a pack."""
-    return [*(pack / ".github/workflows").glob("*.yml"), *(pack / "actions").glob("*/action.yml")]
+    """The workflow and action files of a pack, without the workflows that it keeps for itself."""
+    return [
+        *(pack / ".github/workflows").glob("ml-*.yml"),
+        *(pack / "actions").glob("*/action.yml"),
+    ]
 
 
 def third_party_uses(pack: Path) -> set[tuple[str, str]]:

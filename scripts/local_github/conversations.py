@@ -46,9 +46,7 @@ class Conversations(Server):
                 branch=branch,
                 base_sha=base_sha,
             )
-            self._files[repository, number] = [
-                bodies.file(repository, path) for path in files
-            ]
+            self._files[repository, number] = [bodies.file(repository, path) for path in files]
 
     def add_comment(self, repository: str, number: int, body: str, login: str) -> int:
         """A comment that somebody wrote; its id."""
