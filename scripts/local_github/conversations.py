@@ -19,7 +19,7 @@ class Conversations(Server):
         super().__init__(*arguments, **named)
         self.may_comment = may_comment
         self._pulls: dict[tuple[str, int], dict[str, Any]] = {}
-        self._files: dict[tuple[str, int], list[dict[str, Any]]] = {}
+        self._changed_files: dict[tuple[str, int], list[dict[str, Any]]] = {}
         self._comments: dict[int, tuple[str, int, dict[str, Any]]] = {}
 
     def add_pull_request(
@@ -46,7 +46,9 @@ class Conversations(Server):
                 branch=branch,
                 base_sha=base_sha,
             )
-            self._files[repository, number] = [bodies.file(repository, path) for path in files]
+            self._changed_files[repository, number] = [
+                bodies.file(repository, path) for path in files
+            ]
 
     def add_comment(self, repository: str, number: int, body: str, login: str) -> int:
         """A comment that somebody wrote; its id."""
@@ -95,7 +97,7 @@ class Conversations(Server):
     def _list_files(self, request: Request, repository: str, number: str) -> Answer:
         if (repository, int(number)) not in self._pulls:
             return problem(404, "Not Found")
-        return self.page(self._files[repository, int(number)], request)
+        return self.page(self._changed_files[repository, int(number)], request)
 
     @route("GET", "/repos/{repository}/issues/{number}/comments")
     def _list_comments(self, request: Request, repository: str, number: str) -> Answer:
