@@ -458,7 +458,7 @@ def test_gate_model__undecided_metric_says_how_many_rows_would_settle_it() -> No
         verdict="inconclusive", rows_needed=83_000, reason="worse by 0.004 (harm between ...)"
     )
     seen = read(render_verb("gate-model", gate_report(open_question))).text
-    assert "roc-auc is 0.7421, 0.7398 in production v3: worse by 0.004" in seen
+    assert "roc-auc is 0.7421, and 0.7398 in production v3: worse by 0.004" in seen
     assert "About 83,000 rows" in seen
     assert "Enlarge the evaluation set" in seen
     assert "would settle it" not in read(render_verb("gate-model", gate_report())).text
