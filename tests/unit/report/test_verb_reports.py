@@ -541,3 +541,20 @@ def test_render_verb__rollback__says_that_it_leaves_a_hold_and_how_it_ends():
     assert hint not in read(render_verb("promote", REPORTS["promote"])).text
     refused = {**REPORTS["rollback"], "verdict": "fail", "blocked": True}
     assert hint not in read(render_verb("rollback", refused)).text
+
+
+def test_show__a_terminal_of_80_columns__cuts_no_figure_short(monkeypatch):
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("TERM", "dumb")
+    shown = Terminal()
+    terminal.show(render_verb("gate-model", gate_report(worse_slice(), worse_slice("DL"))), shown)
+    text = re.sub(r"\x1b\[[0-9;]*m", "", shown.getvalue())
+
+    assert max(map(len, text.splitlines())) <= 80
+    assert "xychart" not in text
+    for figure in ("▼0.0529", "▼0.0312", "▼0.0746", "0.6894", "3,981"):
+        assert figure in text, figure
