@@ -62,8 +62,8 @@ def flags_of(verb: str) -> dict[str, argparse.Action]:
 def test_actions__each_one_the_issue_names_is_there() -> None:
     assert {path.name for path in ACTIONS} == {
         "build-image", "check-data", "comment-report", "gate-model", "promote-release",
-        "pull-data", "register-model", "render-board", "reproduce-pipeline", "rollback-release",
-        "test-image",
+        "pull-data", "register-model", "render-board", "report-incident", "reproduce-pipeline",
+        "rollback-release", "test-image", "watch-service",
     }  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from sample_reports import (
     board_report,
     budget,
     check,
+    chronicle,
     command_report,
     data_report,
     dataset,
@@ -24,11 +25,13 @@ from sample_reports import (
     example,
     full_board_report,
     full_data_report,
+    full_watch_report,
     gate_report,
     no_drift,
     release,
     result,
     undecided,
+    watch_report,
     worse_slice,
 )
 from tidegate.cli import VERBS
@@ -48,6 +51,13 @@ MOVE = {
         {"name": "deploy", "verdict": "pass", "seconds": 3.1, "detail": "port 8080"},
     ],
     "event": EVENT,
+}
+INCIDENT = {
+    "did": "opened",
+    "detail": "opened https://github.com/acme/flight-delay/issues/4",
+    "url": "https://github.com/acme/flight-delay/issues/4",
+    "act": None,
+    "body": "### Incident\n",
 }
 COMMENT = {"headline": "✅ Ready to merge", "body": "## ✅ Ready to merge\n"}
 OWN: dict[str, dict[str, Any]] = {
@@ -129,6 +139,7 @@ OWN: dict[str, dict[str, Any]] = {
         "at": None,
         "notes": [],
     },
+    "incident": INCIDENT,
     "comment": {**COMMENT, "path": "comment.md", "url": None, "posted": False},
     "pr": {**COMMENT, "reports": {}},
     "verify-record": {
@@ -147,6 +158,7 @@ OWN: dict[str, dict[str, Any]] = {
 }
 REPORTS = {
     "board": board_report(),
+    "watch": watch_report(),
     "check-data": data_report(dataset(check())),
     "gate-model": gate_report(result(), worse_slice(), budgets=[budget()], notes=["a note"]),
     "pull-data": command_report("pull-data"),
@@ -170,6 +182,8 @@ def test_report_schema__a_report_and_an_undecided_one__are_valid(verb):
         validator.validate(full_data_report())
     if verb == "board":
         validator.validate(full_board_report())
+    if verb == "watch":
+        validator.validate(full_watch_report())
     validator.validate({**undecided(verb), "service": None})
 
 
@@ -507,6 +521,13 @@ def test_render_verb__run_address_that_is_not_of_the_web__is_no_link(url):
     report["environments"] = [environment(event=event(run_url=url))]
 
     assert f"]({url[:4]}" not in render_verb("status", report)
+
+
+def test_render_verb__board__has_what_the_watches_found():
+    failing = {**chronicle()["parts"][0], "state": "failing", "since": "2026-11-25T06:00:00Z"}
+    seen = read(render_verb("board", board_report(watch=chronicle(parts=[failing])))).text
+    assert "objectives.errors" in seen
+    assert "2026-11-25 06:00" in seen
 
 
 def test_render_verb__board__has_environments_approvals_metrics_and_the_newest_events():
