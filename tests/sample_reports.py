@@ -703,7 +703,6 @@ def watch_report(*parts: dict[str, Any], **fields: Any) -> dict[str, Any]:
         "action": None,
         "recorded": True,
         "run_url": "https://github.com/acme/flight-delay/actions/runs/7",
-        "notes": [],
         **fields,
     }
 
@@ -759,7 +758,6 @@ def full_watch_report(text: str = "a name", **fields: Any) -> dict[str, Any]:
             ],
             "incident": incident(parts=[text, "x"], failing=[text]),
             "action": {"kind": "roll-back", "workflow": text, "inputs": {text: text}, "why": text},
-            "notes": [text],
             **fields,
         }
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 from urllib.parse import quote
@@ -83,7 +83,7 @@ class Outcome:
     did: Did
     detail: str
     issue: Issue | None = None
-    start: Mapping[str, Any] | None = field(default=None)
+    start: Mapping[str, Any] | None = None
 
 
 class Incidents:

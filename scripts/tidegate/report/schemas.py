@@ -454,7 +454,6 @@ FIELDS: Mapping[str, Mapping[str, Schema]] = {
         "action": _nullable(_ACTION),
         "recorded": _FLAG,
         "run_url": _TEXT_OR_NULL,
-        "notes": _list(_TEXT),
     },
     "incident": {
         "did": {"enum": ["opened", "updated", "closed", "left", "nothing", "started"]},

@@ -126,8 +126,11 @@ def _of_reference(config: Config, watched: WatchedData, released: Released) -> I
         return
     with TemporaryDirectory() as folder:
         path = released.registry.download(version, DATA_REPORT_ARTIFACT, Path(folder))
-        known = json.loads(path.read_text(encoding="utf-8")).get("datasets") or []
-    then = next((one["digest"] for one in known if one["name"] == watched.dataset), None)
+        try:
+            known = json.loads(path.read_text(encoding="utf-8"))["datasets"]
+            then = next((one["digest"] for one in known if one["name"] == watched.dataset), None)
+        except (ValueError, KeyError, TypeError):
+            then = None
     dataset = config.need_dataset(watched.dataset)
     found = locate_dataset(config, watched.dataset, dataset)
     if dataset_digest(found, config.root) != then:

@@ -11,9 +11,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from tidegate.config import Bound, Config, Gate, WatchedLabels
-from tidegate.errors import DataError
+from tidegate.errors import DataError, RegistryError
 from tidegate.gate.estimating import Found, known_metrics, own_metrics
 from tidegate.gate.gate import decide
 from tidegate.gate.judging import Result, confidences
@@ -50,7 +51,7 @@ def watch_labels(config: Config, name: str, watched: WatchedLabels, released: Re
     gate = _gate(config.need_gate(), watched)
     config = config.model_copy(update={"gate": gate})
     version = released.need_version()
-    record = logged_record(version, released.registry)
+    record = _record(released)
     notes: list[str] = []
     with TemporaryDirectory(prefix="tidegate-") as folder:
         table = open_table(config, watched.predictions, "candidate")
@@ -95,6 +96,21 @@ def watch_labels(config: Config, name: str, watched: WatchedLabels, released: Re
         results=tuple(result.to_dict() for result in results),
         notes=tuple(notes),
     )
+
+
+def _record(released: Released) -> Mapping[str, Any]:
+    """The gate record of the version that runs. Raises RegistryError for one that is damaged."""
+    version = released.need_version()
+    try:
+        record = logged_record(version, released.registry)
+        record["candidate"]["predictions_digest"]  # what is compared with it
+    except (ValueError, KeyError, TypeError):
+        raise RegistryError(
+            f"the gate record of version {version.version} cannot be read",
+            where=f"{released.registry.shown_uri}, {version.uri}",
+            remedy="somebody edited it: judge and register the model again",
+        ) from None
+    return record
 
 
 def _gate(gate: Gate, watched: WatchedLabels) -> Gate:

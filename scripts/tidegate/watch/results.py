@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from tidegate.errors import TidegateError
@@ -127,7 +127,6 @@ class WatchReport:
     action: Mapping[str, Any] | None
     recorded: bool
     run_url: str | None
-    notes: tuple[str, ...] = field(default=())
 
     @property
     def verdict(self) -> Verdict | None:
@@ -166,5 +165,4 @@ class WatchReport:
             "action": self.action,
             "recorded": self.recorded,
             "run_url": self.run_url,
-            "notes": list(self.notes),
         }

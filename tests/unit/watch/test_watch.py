@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
+from pathlib import Path
 from time import monotonic
 from typing import Any
 
@@ -16,7 +17,7 @@ from rendered_markdown import read
 from tidegate.cli import main
 from tidegate.cli.execution import decided
 from tidegate.errors import ConfigError, RegistryError
-from tidegate.registry import PREDICTIONS_ARTIFACT
+from tidegate.registry import DATA_REPORT_ARTIFACT, GATE_REPORT_ARTIFACT, PREDICTIONS_ARTIFACT
 from tidegate.report.markdown import render_verb
 from tidegate.report.schemas import report_schema
 from tidegate.watch.chronicle import chronicle
@@ -240,6 +241,26 @@ def test_watch__edited_predictions_of_the_release__decide_nothing(shop: Watched)
     assert edited.verdict is None
     assert edited.error is not None
     assert "are not those that its gate record is of" in str(edited.error["what"])
+
+
+@pytest.mark.parametrize("text", ["{", "{}", "[]", '{"record": {}}'])
+def test_watch__damaged_records_of_the_release__decide_no_quality_and_are_noted(
+    shop: Watched, text: str
+) -> None:
+    registry = shop.registry
+    run = registry.client.get_run(registry.version("1").run_id)
+    root = Path(run.info.artifact_uri.removeprefix("file://"))
+    kept = {root / name: (root / name).read_text()
+            for name in (GATE_REPORT_ARTIFACT, DATA_REPORT_ARTIFACT)}  # fmt: skip
+    try:
+        for path in kept:
+            path.write_text(text)
+        report = shop.watch(record=False)
+    finally:
+        for path, before in kept.items():
+            path.write_text(before)
+    assert part(report, "labels.arrived").verdict is None
+    assert "not the data that version 1" in part(report, "data.recent").notes[0]
 
 
 def test_watch__before_the_first_promotion__quality_is_undecided(tmp_path: Any) -> None:
