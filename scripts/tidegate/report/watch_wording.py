@@ -7,7 +7,6 @@ from typing import Any
 
 from tidegate.report.escape import plain
 from tidegate.report.numbers import plural
-from tidegate.report.times import moment
 
 Report = Mapping[str, Any]
 
@@ -25,17 +24,15 @@ _ORDER = ("failing", "undecided", "suspected", "recovering", "unsure", "passing"
 
 
 def headline(report: Report) -> str:
-    """The outcome in one line."""
+    """The outcome in a few words; of an incident that goes on, without since when."""
     by_state = {
         state: [part for part in report["parts"] if part["state"] == state] for state in STATES
     }
     incident = report["incident"]
     if incident is not None and incident["ended"] is None:
-        since = moment(incident["since"])
-        if by_state["failing"]:
-            parts = by_state["failing"]
-            return f"{_named(parts)} {_verb(parts)} since {since}"
-        return f"{_listed(incident['failing'])} not well for long enough yet, since {since}"
+        if parts := by_state["failing"]:
+            return f"{_named(parts)} {_verb(parts)}"
+        return f"{_listed(incident['failing'])} not well for long enough yet"
     if parts := by_state["undecided"]:
         return f"Could not be decided: {_named(parts)}"
     if parts := by_state["suspected"]:
@@ -62,32 +59,6 @@ def worst_first(parts: Sequence[Report]) -> list[Report]:
 def troubled(report: Report) -> list[Report]:
     """The parts that a person should read about."""
     return [part for part in worst_first(report["parts"]) if part["state"] != "passing"]
-
-
-def since(part: Report) -> str:
-    """Since when, and what was before."""
-    if part["since"] is None:
-        return "–"
-    if part["last_pass"] is None:
-        return f"{moment(part['since'])}, and it never passed before"
-    return f"{moment(part['since'])}; it passed on {moment(part['last_pass'])}"
-
-
-def brought_by(part: Report, report: Report) -> str:
-    """Which release came between the last pass and the first fail."""
-    event = part["brought_by"]
-    if event is not None:
-        who = f", by {event['actor']}" if event["actor"] else ""
-        return (
-            f"release {event['release']} was put on {event['environment']} in between, on "
-            f"{moment(event['at'])}{who}: look at what it changed"
-        )
-    if report["release"] is None:
-        return "the ledger knows of no release here"
-    return (
-        f"no release came in between: {report['release']} runs since {moment(report['since'])}, so "
-        "what changed is what it meets"
-    )
 
 
 def worst_results(part: Report) -> list[Report]:

@@ -259,5 +259,5 @@ def _change(result: Result) -> Change:
     where = "" if result.slice is None else f" for {slice_name(result.slice)}"
     judged = result.judgement
     then = "" if judged.baseline is None else f", {judged.baseline:.4g} at the promotion"
-    detail = f"{judged.candidate:.4g} on {result.rows:,} rows{then}: {judged.reason}"
+    detail = f"now {judged.candidate:.4g} on {result.rows:,} rows{then}: {judged.reason}"
     return Change(f"{result.metric}{where}", judged.verdict, detail)

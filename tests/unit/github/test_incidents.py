@@ -69,7 +69,7 @@ def test_write__an_incident_begins__opens_an_issue_that_says_what_since_when_and
         "labels.arrived fails since 2026-11-25 06:00 UTC",
         "carrier B6",
         "it passed on 2026-11-24 06:00 UTC",
-        "release v3-0a1b2c3 was put on production in between",
+        "Release v3-0a1b2c3 was put on production in between",
         "docs/runbooks/incident.md (it is not there yet: write one)",
         "closed after 3 runs in a row",
     ):

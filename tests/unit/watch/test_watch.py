@@ -75,7 +75,7 @@ def test_watch__one_bad_day__is_suspected_and_a_second_one_is_an_incident(shop: 
     (drifted,) = [one for one in part(second, "data.recent").changes if one.verdict == "fail"]
     assert (drifted.what, drifted.detail[:5]) == ("price", "drift")
     text = render_verb("watch", as_json(second))
-    assert "no release came in between" in text
+    assert "No release came in between" in text
     assert "docs/runbooks/drift.md" in text
 
 
@@ -109,7 +109,7 @@ def test_watch__a_release_between_pass_and_fail__is_named(shop: Watched) -> None
     assert brought is not None
     assert (brought["release"], brought["actor"]) == (release, "grace")
     text = read(render_verb("watch", as_json(report))).text
-    assert f"release {release} was put on production in between" in text.replace("\u200b", "")
+    assert f"Release {release} was put on production in between" in text.replace("\u200b", "")
 
 
 def test_watch__one_slice_is_worse__the_slice_is_named_and_no_other(shop: Watched) -> None:
