@@ -79,7 +79,7 @@ def _second_look(
 ) -> tuple[list[Change], Change | None]:
     """What check-data does not ask: small moves; and the age of the newest row."""
     where = place_of(config, "watch", "data", name)
-    schema = load_schema(dataset.schema_reference, config.root, where=where)
+    schema = load_schema(dataset.schema_reference, config.code, where=where)
     assert dataset.reference is not None  # noqa: S101 - the config has seen to it
     with TemporaryDirectory(prefix="tidegate-") as folder:
         opened = [
