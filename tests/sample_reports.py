@@ -757,7 +757,12 @@ def full_watch_report(text: str = "a name", **fields: Any) -> dict[str, Any]:
                 watched_part(**known),
             ],
             "incident": incident(parts=[text, "x"], failing=[text]),
-            "action": {"kind": "roll-back", "workflow": text, "inputs": {text: text}, "why": text},
+            "action": {
+                "kind": "roll-back",
+                "workflow": "x.yml",
+                "inputs": {text: text},
+                "why": text,
+            },
             **fields,
         }
     )

@@ -13,8 +13,6 @@ examples:
 from __future__ import annotations
 
 import argparse
-import json
-import re
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
@@ -26,10 +24,8 @@ from tidegate.errors import DataError, GitHubError
 from tidegate.github.api import GitHub
 from tidegate.github.incidents import Incidents, Outcome
 from tidegate.report import markdown
-from tidegate.report.schemas import FIELDS
+from tidegate.report.validation import parse_report
 from tidegate.verdict import Verdict
-
-_WORKFLOW = re.compile(r"[\w.-]+\.ya?ml")
 
 
 @dataclass(frozen=True)
@@ -71,7 +67,7 @@ def load_config(arguments: argparse.Namespace) -> None:
 
 def run(arguments: argparse.Namespace, config: None, context: Context) -> IncidentReport:
     folder = Path(arguments.config).resolve().parent / arguments.report
-    report = _read(folder / "watch.json")
+    report = _read(folder / "watch.json", context.environ)
     service = str(report["service"])
     if report["error"] is not None:
         return _said(service, Outcome("left", "the watch could not be decided: nothing is changed"))
@@ -107,28 +103,15 @@ def _text(detail: str) -> str:
     return f"### Incident\n\n{markdown.sentence(detail)}\n"
 
 
-def _read(path: Path) -> Mapping[str, Any]:
-    """A report of watch, whole. Raises DataError for anything else."""
+def _read(path: Path, environ: Mapping[str, str]) -> Mapping[str, Any]:
+    """The report of watch, held to its schema, for it may start something."""
     try:
-        report = json.loads(path.read_text(encoding="utf-8"))
-        fields = FIELDS["watch"] if report["error"] is None else {}
-        whole = report["verb"] == "watch" and {"verdict", "service", *fields} <= set(report)
-        action = report.get("action")
-        if action is not None:
-            whole = whole and (
-                action["workflow"] is None or bool(_WORKFLOW.fullmatch(action["workflow"]))
-            )
-            whole = whole and all(isinstance(value, str) for value in action["inputs"].values())
+        content = path.read_bytes()
     except OSError:
         raise DataError(
             "there is no report of watch here",
             where=str(path),
             remedy="run `tidegate watch` first, with the same --report",
         ) from None
-    except (ValueError, KeyError, TypeError, AttributeError):
-        whole = False
-    if not whole:
-        raise DataError(
-            "the report of watch is damaged", where=str(path), remedy="run `tidegate watch` again"
-        )
-    return dict(report)
+    commit = environ.get("TIDEGATE_COMMIT") or environ.get("GITHUB_SHA")
+    return parse_report("watch", content, commit)

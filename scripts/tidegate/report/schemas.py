@@ -329,7 +329,7 @@ _INCIDENT = _object(
 )
 _ACTION = _object(
     kind={"enum": ["retrain", "roll-back"]},
-    workflow=_TEXT_OR_NULL,
+    workflow={"type": ["string", "null"], "pattern": r"^[\w.-]+\.ya?ml$"},
     inputs=_map(_TEXT),
     why=_TEXT,
 )

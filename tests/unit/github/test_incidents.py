@@ -218,7 +218,7 @@ def test_issue__far_too_much__is_cut_to_what_github_takes() -> None:
 @pytest.fixture
 def folder(tmp_path: Path, github: LocalGitHub, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
-    for name in ("GITHUB_ACTIONS", "GITHUB_SERVER_URL"):
+    for name in ("GITHUB_ACTIONS", "GITHUB_SERVER_URL", "GITHUB_SHA", "TIDEGATE_COMMIT"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("GITHUB_REPOSITORY", REPOSITORY)
     monkeypatch.setenv("GITHUB_TOKEN", github.token)
@@ -309,13 +309,24 @@ def test_command__an_undecided_watch__changes_nothing(folder: Path, github: Loca
         {"action": {**RETRAIN, "inputs": {"a": 1}}},
         {"action": {"kind": "retrain"}},
         {"action": "retrain"},
+        {"verdict": "fine"},
+        {"parts": [{}]},
     ],
 )
 def test_command__a_report_that_is_none__is_refused(
     folder: Path, github: LocalGitHub, damage: dict[str, Any]
 ) -> None:
     code, done = command(folder, {**failing_watch(), **damage})
-    assert (code, done["error"]["what"]) == (2, "the report of watch is damaged")
+    assert code == 2
+    assert done["error"]["what"].startswith("its report is refused")
+    assert github.issues(REPOSITORY) == []
+
+
+def test_command__a_report_of_another_commit__is_refused(
+    folder: Path, github: LocalGitHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GITHUB_SHA", "f" * 40)
+    assert command(folder, failing_watch())[0] == 2
     assert github.issues(REPOSITORY) == []
 
 
