@@ -114,7 +114,7 @@ class LocalRunner:
         event_file.write_text(json.dumps({**self._event(), **(payload or {})}))
         command = [
             *("act", event, "--json", "--workflows", f".github/workflows/{workflow}"),
-            *("--platform", "ubuntu-latest=-self-hosted"),
+            *("--platform", "ubuntu-latest=-self-hosted", "--platform", "self-hosted=-self-hosted"),
             *("--eventpath", str(event_file), "--actor", actor),
             *("--action-cache-path", str(self.home / "act")),
             *("--secret", f"GITHUB_TOKEN={self.token}", "--no-cache-server"),

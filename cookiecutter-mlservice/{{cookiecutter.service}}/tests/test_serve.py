@@ -4,6 +4,9 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
+{% if cookiecutter.task == "multiclass" -%}
+from {{ cookiecutter.__package }} import features
+{% endif -%}
 from {{ cookiecutter.__package }}.serve import MAX_BYTES, MAX_REASONS, MAX_ROWS, create_app
 
 from sample import REQUEST
@@ -19,11 +22,18 @@ def test_health__says_that_it_is_ready(client: TestClient) -> None:
     assert client.get("/health").json()["status"] == "ready"
 
 
-def test_invocations__one_probability_a_row(client: TestClient) -> None:
+def test_invocations__one_prediction_a_row(client: TestClient) -> None:
     answer = client.post("/invocations", json={"dataframe_records": [REQUEST, REQUEST]})
     first, second = answer.json()["predictions"]
     assert first == second
+{%- if cookiecutter.task == "binary" %}
     assert 0 <= first <= 1
+{%- elif cookiecutter.task == "multiclass" %}
+    assert list(first) == features.CLASSES
+    assert sum(first.values()) == pytest.approx(1)
+{%- else %}
+    assert isinstance(first, float)
+{%- endif %}
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ def test_health__says_that_it_is_ready(client: TestClient) -> None:
     assert client.get("/health").json()["status"] == "ready"
 
 
-def test_invocations__one_probability_a_row(client: TestClient) -> None:
+def test_invocations__one_prediction_a_row(client: TestClient) -> None:
     answer = client.post("/invocations", json={"dataframe_records": [REQUEST, REQUEST]})
     first, second = answer.json()["predictions"]
     assert first == second

@@ -18,7 +18,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from {{ cookiecutter.__package }} import features
-from {{ cookiecutter.__package }}.predict import Predictor
+from {{ cookiecutter.__package }}.predict import Answer, Predictor, answers
 
 MAX_ROWS = 1_000
 MAX_BYTES = 2_000_000
@@ -35,7 +35,7 @@ class Rows(BaseModel):
 
 
 class Predictions(BaseModel):
-    predictions: list[float]
+    predictions: list[Answer]
 
 
 def create_app(folder: Path = Path("models/model")) -> FastAPI:
@@ -78,7 +78,7 @@ def create_app(folder: Path = Path("models/model")) -> FastAPI:
     @app.post("/invocations")
     def invocations(rows: Rows) -> Predictions:
         raw = pl.DataFrame(rows.model_dump()["dataframe_records"])
-        return Predictions(predictions=loaded["model"](raw).tolist())
+        return Predictions(predictions=answers(loaded["model"](raw)))
 
     return app
 
