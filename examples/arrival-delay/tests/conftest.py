@@ -1,0 +1,23 @@
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+
+@pytest.fixture(scope="session")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model trained by the pipeline's own stages on a few rows."""
+    from arrival_delay import features, train
+
+    from sample import RAW
+
+    folder = tmp_path_factory.mktemp("service")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        Path("build").mkdir()
+        Path("params.yaml").write_text("train: {max_iter: 5, min_samples_leaf: 5}\n")
+        features.with_label(RAW).write_parquet("build/train.parquet")
+        train.main()
+    return folder / train.MODEL
