@@ -151,7 +151,7 @@ def test_template__refused_answers_say_why(
 def test_example__is_the_template_rendered_with_its_own_files(tmp_path: Path, name: str) -> None:
     example = render_example.EXAMPLES / name
     fresh = render_example.render(name, tmp_path / name)
-    kept = {".cookiecutter.json", ".own-files"}
+    kept = {".cookiecutter.json", ".own-files", ".cruft.json"}
 
     def files(folder: Path) -> dict[str, bytes]:
         listed = subprocess.run(
