@@ -22,8 +22,8 @@ SERVICE = "{{cookiecutter.service}}"
 BEFORE = [
     (f"{SERVICE}/Dockerfile", "EXPOSE 8080\n", "EXPOSE 80\n"),
     (f"{SERVICE}/Makefile", "## tests\n\tuv run --locked pytest\n", "## tests\n\tpytest\n"),
-    (f"{SERVICE}/.github/workflows/release.yml", "    branches: [main]\n", "    branches: [master]\n"),
-]  # fmt: skip
+    (f"{SERVICE}/.github/workflows/release.yml", "branches: [main]\n", "branches: [trunk]\n"),
+]
 ADDED = f"{SERVICE}/.dvcignore"
 
 

@@ -54,9 +54,11 @@ def run(arguments: argparse.Namespace, config: Config, context: Context) -> Comm
     from tidegate.policy.project import by_the_base
 
     branch = branch_of(arguments.base, config, context)
-    with logged_in(arguments.login, context) as environ:
-        with by_the_base(arguments.dvc, config, branch, context.environ) as dvc:
-            return pull_data(config, dvc, arguments.remote_url, arguments.target, environ)
+    with (
+        by_the_base(arguments.dvc, config, branch, context.environ) as dvc,
+        logged_in(arguments.login, context) as environ,
+    ):
+        return pull_data(config, dvc, arguments.remote_url, arguments.target, environ)
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """Bring 1,797 digits that 43 people wrote on forms: a real table that scikit-learn carries.
 
-They are the test set of "Optical Recognition of Handwritten Digits" (Alpaydin and Kaynak, UCI Machine
-Learning Repository, CC BY 4.0).
+They are the test set of "Optical Recognition of Handwritten Digits" (Alpaydin and Kaynak, UCI
+Machine Learning Repository, CC BY 4.0).
 """
 
 from pathlib import Path
