@@ -42,6 +42,8 @@ SECRETS = {
 }
 # Which data the examples that are not made from one table start with, and what is judged by.
 MONTHS = {"arrival-delay": ("1", "2", "7")}
+# Training on few rows: threads that wait for one another cost more than they give.
+ONE_THREAD = ("OMP_NUM_THREADS", "1")
 Start = Callable[[Callable[[Path], Path], str, str], Road]
 
 
@@ -49,8 +51,7 @@ Start = Callable[[Callable[[Path], Path], str, str], Road]
 def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
     """(make, name, mlflow): a road whose service `make` puts into a folder."""
     own_home(tmp_path, monkeypatch)
-    # Training on few rows: threads that wait for one another cost more than they give.
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.setenv(*ONE_THREAD)
     with ExitStack() as stack:
         github = stack.enter_context(LocalGitHub())
 
@@ -78,6 +79,7 @@ def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
                     api_url=github.url,
                     token=github.token,
                 )
+            road.runner.environ |= [ONE_THREAD]
             begin_repository(road)
             return road
 
