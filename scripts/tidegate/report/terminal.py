@@ -7,24 +7,30 @@ import sys
 from html import unescape
 from typing import TextIO
 
-from rich.console import Console
-from rich.markdown import Markdown
-
 from tidegate.report.escape import without_commands
 
-_MIN_WIDTH = 110
 # A chart, and what explains it.
 _CHART = re.compile(r"^```mermaid\n.*?^```\n\n[^\n]*\n", re.DOTALL | re.MULTILINE)
 
 
 def show(text: str, stream: TextIO | None = None) -> None:
-    """Print a report or a comment as a person reads it on GitHub, in colour where there is any."""
+    """Print a report or a comment as a person reads it on GitHub, in colour where there is any.
+
+    A pipe or a log gets the Markdown as it is: rich alone takes a seventh of a short check.
+    """
     target = stream or sys.stdout
-    width = None if target.isatty() else _MIN_WIDTH
-    console = Console(file=target, width=width)
+    plain = without_html(text)
+    target.write(without_commands(_drawn(plain, target) if target.isatty() else unescape(plain)))
+
+
+def _drawn(text: str, target: TextIO) -> str:
+    from rich.console import Console
+    from rich.markdown import Markdown
+
+    console = Console(file=target)
     with console.capture() as capture:
-        console.print(Markdown(without_html(text), hyperlinks=target.isatty()))
-    target.write(without_commands(capture.get()))
+        console.print(Markdown(text))
+    return capture.get()
 
 
 def without_html(text: str) -> str:

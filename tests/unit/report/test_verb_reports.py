@@ -214,16 +214,16 @@ def test_report_schema__increase_of_a_budget__is_a_number_or_a_share(increase, v
     assert Draft202012Validator(report_schema("gate-model")).is_valid(report) == valid
 
 
+@pytest.mark.parametrize("stream", ["Terminal", "Pipe"])
 @pytest.mark.parametrize("verb", REPORTS)
-def test_render_verb__each_verb__is_markdown_that_a_terminal_shows_too(verb):
+def test_render_verb__each_verb__is_markdown_that_a_terminal_shows_too(verb, stream):
     text = render_verb(verb, REPORTS[verb])
-    stream = io.StringIO()
-    terminal.show(text, stream)
+    shown = show(text, {"Terminal": Terminal, "Pipe": Pipe}[stream]())
 
     assert read(text).text.strip()
     assert "None" not in text
-    assert "\x1b" not in stream.getvalue()
-    assert not [tag for tag in ("<code>", "&#", "<br>", "{{") if tag in stream.getvalue()]
+    assert "\x1b" not in shown
+    assert not [tag for tag in ("<code>", "&#", "<br>", "{{") if tag in shown]
 
 
 @pytest.mark.parametrize("verb", REPORTS)
@@ -368,10 +368,26 @@ def test_render_verb__budgets_without_a_champion__have_no_column_for_it():
     assert "champion" not in render_verb("gate-model", REPORTS["gate-model"])
 
 
-def show(text: str) -> str:
-    stream = io.StringIO()
-    terminal.show(text, stream)
-    return stream.getvalue()
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+class Pipe(io.StringIO):
+    pass
+
+
+@pytest.fixture(autouse=True)
+def plain_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "240")
+    monkeypatch.setenv("TERM", "dumb")
+
+
+def show(text: str, stream: io.StringIO | None = None) -> str:
+    """As a terminal shows it, without its colours."""
+    target = Terminal() if stream is None else stream
+    terminal.show(text, target)
+    return re.sub(r"\x1b\[[0-9;]*m", "", target.getvalue())
 
 
 def test_show__a_comment__reads_without_its_html():
@@ -384,13 +400,14 @@ def test_show__a_comment__reads_without_its_html():
     assert not [tag for tag in ("<details", "<!--", "summary>", "\u200b") if tag in shown]
 
 
+@pytest.mark.parametrize("stream", [Terminal, Pipe])
 @pytest.mark.parametrize("line", ["::error::x", "  ::stop-commands::x", "a ##[error]x"])
-def test_show__what_a_runner_would_obey__is_broken_up(line):
-    shown = show(f"```\n{line}\n```\n")
+def test_show__what_a_runner_would_obey__is_broken_up(line, stream):
+    shown = show(f"```\n{line}\n```\n", stream())
 
     assert not [word for word in shown.splitlines() if word.lstrip().startswith("::")]
     assert "##[" not in shown
-    assert shown.replace("\u200b", "").strip() == line.strip()
+    assert shown.replace("\u200b", "").strip("`\n ") == line.strip()
 
 
 def test_show__values_with_markup__are_shown_as_they_are():
@@ -565,15 +582,8 @@ def test_render_verb__rollback__says_that_it_leaves_a_hold_and_how_it_ends():
 
 
 def test_show__a_terminal_of_80_columns__cuts_no_figure_short(monkeypatch):
-    class Terminal(io.StringIO):
-        def isatty(self) -> bool:
-            return True
-
     monkeypatch.setenv("COLUMNS", "80")
-    monkeypatch.setenv("TERM", "dumb")
-    shown = Terminal()
-    terminal.show(render_verb("gate-model", gate_report(worse_slice(), worse_slice("DL"))), shown)
-    text = re.sub(r"\x1b\[[0-9;]*m", "", shown.getvalue())
+    text = show(render_verb("gate-model", gate_report(worse_slice(), worse_slice("DL"))))
 
     assert max(map(len, text.splitlines())) <= 80
     assert "xychart" not in text
