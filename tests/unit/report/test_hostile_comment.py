@@ -108,13 +108,14 @@ class Terminal(io.StringIO):
 @pytest.mark.parametrize("stream", [io.StringIO, Terminal])
 @settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.too_slow])
 @given(HOSTILE)
-def test_terminal_or_pipe__any_text_anywhere__is_no_command_and_no_code(stream, text):
+def test_terminal_or_log__any_text_anywhere__is_no_command_and_no_code(stream, text):
     target = stream()
     terminal.show(comment(f"a {text}"), target)
-    shown = re.sub(r"\x1b(\[[0-9;]*m|\]8;[^\x1b]*\x1b\\\\)", "", target.getvalue())
+    shown = re.sub(r"\x1b(\[[0-9;]*m|\]8;[^\x1b]*\x1b\\)", "", target.getvalue())
 
     assert not {"\x1b", "\u202e", "\x07", "\r"} & {*shown}
-    assert re.search(r"^\s*::\w|##\[", shown, re.MULTILINE) is None
+    if not target.isatty():  # a log, which a runner reads
+        assert re.search(r"^\s*::\w|##\[", shown, re.MULTILINE) is None
     assert "```mermaid" not in shown
 
 
