@@ -142,6 +142,18 @@ def test_workflow__grants_nothing_but_what_each_job_names_and_explains(workflow:
             assert re.search(rf"{grant}: (read|write) # \w+", text)
 
 
+@each_workflow
+def test_workflow__takes_every_way_to_log_in_at_mlflow_wherever_it_takes_one(
+    workflow: Path,
+) -> None:
+    text = workflow.read_text()
+    passed = text.count("MLFLOW_TRACKING_URI:")
+    for secret in ("username", "password", "token"):
+        name = f"mlflow-tracking-{secret}"
+        assert text.count(f"secrets.{name} }}}}") == passed
+        assert (f"      {name}:\n" in text) == (passed > 0)
+
+
 def steps_with_uses() -> list[tuple[str, dict[str, Any]]]:
     found = []
     for path in [*ROOT.glob("actions/*/action.yml"), *WORKFLOWS]:
