@@ -32,7 +32,11 @@ copyright = "the authors of Tidegate, Apache-2.0"  # noqa: A001 - Sphinx's own n
 extensions = ["myst_parser"]
 source_suffix = {".md": "markdown"}
 html_theme = "furo"
-html_theme_options = {"source_repository": REPOSITORY, "source_branch": "main", "source_directory": "docs/"}
+html_theme_options = {
+    "source_repository": REPOSITORY,
+    "source_branch": "main",
+    "source_directory": "docs/",
+}
 html_show_sphinx = False
 html_copy_source = False
 highlight_language = "none"

@@ -33,7 +33,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # MLflow's own
 ]
 
-DOCS = ROOT / "docs/releases.md"
+DOCS = ROOT / "docs/how-to/roll-back.md"
 
 
 def held(shop: Shop, number: int) -> ImageReport:
