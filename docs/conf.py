@@ -27,7 +27,7 @@ REPOSITORY = "https://github.com/tidegate/tidegate"
 project = "Tidegate"
 release = __version__
 html_title = f"Tidegate {release}"
-copyright = "the authors of Tidegate, Apache-2.0"  # noqa: A001 - Sphinx's own name for it
+copyright = "the authors of Tidegate, Apache-2.0"
 
 extensions = ["myst_parser"]
 source_suffix = {".md": "markdown"}
@@ -80,7 +80,7 @@ def _parts(text: str) -> Iterator[str]:
 
 
 def _on_github(name: str, link: re.Match[str]) -> str:
-    """A link out of docs/, such as to an action's README: to GitHub, once the file is found here."""
+    """A link out of docs/, such as to an action's README: to GitHub, if the file is here."""
     target = Path(os.path.normpath((DOCS / name).parent / link[1]))
     if DOCS in (target, *target.parents):
         return link[0]

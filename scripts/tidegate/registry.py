@@ -37,6 +37,7 @@ _DEFAULTS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
+    "MLFLOW_DATABRICKS_ENDPOINT_HTTP_RETRY_TIMEOUT": "30",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_LOGGING_LEVEL": "WARNING",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
@@ -153,8 +154,7 @@ class Registry:
                     self.client.log_metric(run_id, name, value)
                 for name, text in tags.items():
                     self.client.set_tag(run_id, name, text)
-                if not self.client.search_registered_models(f"name = '{self.model}'"):
-                    self.client.create_registered_model(self.model)
+                self._ensure_model()
                 created = self.client.create_model_version(
                     self.model,
                     source=f"{run.info.artifact_uri}/{MODEL_ARTIFACT}",
@@ -167,6 +167,13 @@ class Registry:
             self.client.set_terminated(run_id)
             self.client.set_registered_model_alias(self.model, alias, created.version)
             return _version(created)
+
+    def _ensure_model(self) -> None:
+        """Make the registered model unless it is there. Unity Catalog cannot be searched for it."""
+        with self.reachable(absent_is_fine=True):
+            self.client.get_registered_model(self.model)
+            return
+        self.client.create_registered_model(self.model)
 
     def log_measurements(self, version: ModelVersion, figures: Mapping[str, float]) -> None:
         """Write measured figures into a version's record, each in place of an earlier one.
@@ -249,8 +256,10 @@ class Registry:
         """Id of an experiment, made when it does not exist.
 
         On a SQLite file the artifacts go beside it: MLflow's own default is the current folder,
-        which in CI is another one on each run.
+        which in CI is another one on each run. On Databricks it stands in the workspace's folders.
         """
+        if self.tracking_uri.partition(":")[0] == "databricks":
+            name = f"/Shared/{name}"
         with self.reachable():
             if (found := self.client.get_experiment_by_name(name)) is not None:
                 return str(found.experiment_id)
@@ -309,7 +318,8 @@ def _client(tracking_uri: str) -> MlflowClient:
     from mlflow import MlflowClient
 
     try:
-        client = MlflowClient(tracking_uri, registry_uri=tracking_uri)
+        # The registry is where the runs are, but for Databricks': MLflow takes Unity Catalog then.
+        client = MlflowClient(tracking_uri)
         if tracking_uri.startswith("sqlite:///"):
             Path(tracking_uri.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
     except Exception as error:
@@ -318,7 +328,7 @@ def _client(tracking_uri: str) -> MlflowClient:
             f"there is no registry at this address: {str(error).replace(tracking_uri, 'it')}",
             where=tracking_uri.rpartition("@")[2],
             remedy="set registry.tracking-uri or MLFLOW_TRACKING_URI: sqlite:///mlflow.db, or the "
-            "http(s) address of an MLflow server",
+            "http(s) address of an MLflow server; an ARN of SageMaker takes tidegate[sagemaker]",
         ) from None
     return client
 

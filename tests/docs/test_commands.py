@@ -37,7 +37,7 @@ NOT_RUN = {
     "docs/images.md: gh attestation verify oci://ghcr.io/acme/fraud-score@sha256:... "
     "--repo acme/fraud-score \\": "asks GitHub for an attestation",
     "docs/how-to/roll-back.md: docker stop SERVICE-production && docker rename SERVICE-production "
-    "SERVICE-production-bad": "needs a Docker engine: tests/containers/test_docker.py runs it there",
+    "SERVICE-production-bad": "needs a Docker engine: tests/containers/test_docker.py has one",
     "docs/spark.md: pip install 'tidegate[spark]'":
         "needs a Spark: tests/unit/*/test_*spark.py run the engine",
 }  # fmt: skip
@@ -109,9 +109,16 @@ def test_not_run__is_right_as_far_as_can_be_known(block: Block) -> None:
 
 
 def test_accept__refuses_what_is_not_there() -> None:
-    for wrong in ("tidegate promot", "tidegate promote --too x", "make demmo", "X=1 tidegate pr --x",
-                  "pip install 'tidegate[sparc]'", "uvx cookiecutter gh:tidegate/tidegate "
-                  "--directory cookiecutter-mlservice deploy=command", "curl x"):  # fmt: skip
+    template = "uvx cookiecutter gh:tidegate/tidegate --directory cookiecutter-mlservice"
+    for wrong in (
+        "tidegate promot",
+        "tidegate promote --too x",
+        "X=1 tidegate pr --x",
+        "make demmo",
+        "pip install 'tidegate[sparc]'",
+        f"{template} deploy=command",
+        "curl x",
+    ):
         with pytest.raises((AssertionError, SystemExit)):
             accept(shlex.split(wrong))
 

@@ -38,7 +38,8 @@ with open("reports/predictions.csv", "w", newline="") as stream:
         signal = world.gauss(0, 1)
         returned = int(world.random() < 1 / (1 + math.exp(-2 * signal)))
         seen = signal + noise * model.gauss(0, 1)
-        table.writerow([order, "DE" if order % 3 else "FR", returned, 1 / (1 + math.exp(-2 * seen))])
+        country = "DE" if order % 3 else "FR"
+        table.writerow([order, country, returned, 1 / (1 + math.exp(-2 * seen))])
 Path("models/model/MLmodel").write_text(f"flavors: {{}}\\nversion: {version}\\n")
 Path("reports/examples.jsonl").write_text(
     "".join(json.dumps({"request": {"x": x}, "expected": x + version}) + "\\n" for x in (1, 2.5))
@@ -112,7 +113,11 @@ def training(folder: Path) -> Path:
 
 def trained(folder: Path, page: str = "docs/how-to/only-promotion.md") -> Path:
     """A model that was trained, and a way of its own to deploy one."""
-    deploy = {"train.py": TRAIN, "deploy.py": DEPLOY, "server.py": SERVER}
+    # What runs is known wherever the commands run: a workflow has a copy of the repository.
+    deploying = DEPLOY.replace(
+        'Path(f"{environment}.pid")', f'Path("{folder}", environment + ".pid")'
+    )
+    deploy = {"train.py": TRAIN, "deploy.py": deploying, "server.py": SERVER}
     write(folder, {**deploy, **examples(page)})
     config = folder / "tidegate.yaml"
     # The ports of this machine that are free.
