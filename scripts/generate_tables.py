@@ -1,5 +1,7 @@
 """Write the tables of README.md, docs/ and actions/*/README.md anew from what they describe.
 
+The pages of docs/reference are made of nothing else.
+
 `make tables` runs it; with --check it changes nothing and fails where a table is out of date.
 """
 
@@ -12,8 +14,12 @@ from typing import Any
 
 import yaml
 
+import reference
+
 ROOT = Path(__file__).resolve().parents[1]
 BLOCK = re.compile(r"(<!-- table: (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+GRANT = re.compile(r"^ {6}([a-z-]+): (read|write) # (.*)$", re.MULTILINE)
 
 
 def load(path: Path) -> dict[Any, Any]:
@@ -68,7 +74,49 @@ def workflow(name: str) -> str:
             value = spec.get("default", "")
             shown = "**required**" if spec.get("required") else f"`{value}`" if value else ""
             rows.append((what, f"`{key}`", cell(spec["description"]), shown))
+    rows += [("permission", f"`{grant}`", why, "") for grant, why in permissions(name)]
     return table(("", "name", "what", "default"), rows)
+
+
+def permissions(name: str) -> list[tuple[str, str]]:
+    """What a caller has to grant: each permission of a job, with the reasons beside it."""
+    asked: dict[str, tuple[str, list[str]]] = {}
+    text = (ROOT / ".github/workflows" / name).read_text()
+    for scope, level, why in re.findall(
+        r"^ {6}([a-z-]+): (read|write) # (.*)$", text, re.MULTILINE
+    ):
+        before, reasons = asked.get(scope, ("read", []))
+        asked[scope] = ("write" if "write" in (level, before) else "read", [*reasons, why])
+    return [
+        (f"{scope}: {level}", cell("; ".join(dict.fromkeys(reasons))))
+        for scope, (level, reasons) in asked.items()
+    ]
+
+
+def commands() -> str:
+    parts = []
+    for verb, about, flags in reference.commands():
+        rows = [(flag.replace("|", "\\|"), cell(what)) for flag, what in flags]
+        parts.append(f"## {verb}\n\n```text\n{about}\n```\n\n" + table(("flag", "what"), rows))
+    return "\n".join(parts)
+
+
+def reports() -> str:
+    return "\n".join(
+        f"## {verb}\n\n" + table(("field", "type"), [(name, cell(kind)) for name, kind in rows])
+        for verb, rows in reference.reports()
+    )
+
+
+def all_actions() -> str:
+    """Every action with its inputs and outputs."""
+    parts = []
+    for path in sorted(ROOT.glob("actions/*/action.yml")):
+        tree, name = load(path), path.parent.name
+        what = f"{tree['description']} [More](../../actions/{name}/README.md)"
+        given = f"{inputs(tree)}\n{outputs(tree)}" if tree.get("outputs") else inputs(tree)
+        parts.append(f"## {name}\n\n{what}\n\n{given}")
+    return "\n".join(parts)
 
 
 def config() -> str:
@@ -129,14 +177,18 @@ def cell(text: str) -> str:
     return " ".join(text.split()).replace("|", "\\|")
 
 
+# What needs nothing but the code.
+WHOLE = {"config": config, "commands": commands, "reports": reports, "all-actions": all_actions}
+
+
 def filled(path: Path) -> str:
     """The text of a README with its tables as they should be."""
 
     def block(match: re.Match[str]) -> str:
         if match[2] in {"actions", "workflows"}:
             body = {"actions": actions, "workflows": workflows}[match[2]](ROOT)
-        elif match[2] == "config":
-            body = config()
+        elif match[2] in WHOLE:
+            body = WHOLE[match[2]]()
         elif match[2].startswith("ml-"):
             body = workflow(match[2])
         else:
@@ -153,7 +205,7 @@ def main() -> int:
     stale = []
     for path in [
         ROOT / "README.md",
-        *sorted(ROOT.glob("docs/*.md")),
+        *sorted(ROOT.glob("docs/**/*.md")),
         *sorted(ROOT.glob("actions/*/README.md")),
     ]:
         text = filled(path)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from local_github.act import ROOT, STAND_INS
+from tidegate import __version__
 
 BIN = Path(sys.executable).parent
 
@@ -46,9 +47,23 @@ def test_zizmor__has_no_finding_in_a_service(example: Path, tmp_path: Path) -> N
     assert "No findings" in run(*ZIZMOR, ".", folder=service)
 
 
-def test_readme__names_every_page_once() -> None:
-    rows = re.findall(r"^\| \[(docs/[^]]+)\]", (ROOT / "README.md").read_text(), re.MULTILINE)
-    assert sorted(rows) == sorted(f"docs/{page.name}" for page in ROOT.glob("docs/*.md"))
+def test_index__names_no_page_twice() -> None:
+    # What it does not name yet, the site's navigation has under "More": tests/contract/test_site.py.
+    index = (ROOT / "docs/index.md").read_text().partition("\n## ")[2]
+    named = re.findall(r"^- \[[^]]+\]\(([^)]+\.md)\)", index, re.MULTILINE)
+    assert len(named) == len(set(named)) > 20
+
+
+def test_citation__is_valid_and_of_this_version() -> None:
+    file = ROOT / "CITATION.cff"
+    schema = ("--builtin-schema", "vendor.citation-file-format", "--default-filetype", "yaml")
+    run(BIN / "check-jsonschema", *schema, file)
+    assert f"version: {__version__}\n" in file.read_text()
+
+
+def test_issue_form__is_valid_by_githubs_schema() -> None:
+    forms = ROOT.glob(".github/ISSUE_TEMPLATE/*.yml")
+    run(BIN / "check-jsonschema", "--builtin-schema", "vendor.github-issue-forms", *forms)
 
 
 def test_workflows__are_valid_by_githubs_schema() -> None:

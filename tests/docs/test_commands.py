@@ -38,6 +38,10 @@ NOT_RUN = {
     "--repo acme/fraud-score \\": "asks GitHub for an attestation",
     "docs/how-to/roll-back.md: docker stop SERVICE-production && docker rename SERVICE-production "
     "SERVICE-production-bad": "needs a Docker engine: tests/containers/test_docker.py has one",
+    "docs/how-to/databricks-and-sagemaker.md: pip install 'tidegate[sagemaker]'":
+        "installs a package; tests/unit/registry/test_databricks.py sees what is said without it",
+    "CONTRIBUTING.md: make setup    # uv and the locked tools, into .venv":
+        "is what runs this test",
     "docs/spark.md: pip install 'tidegate[spark]'":
         "needs a Spark: tests/unit/*/test_*spark.py run the engine",
 }  # fmt: skip
@@ -160,3 +164,14 @@ def test_page__commands_in_the_text_have_verbs_and_flags_that_there_are(page: Pa
             word.partition("=")[0].strip("[]") for word in words if word.startswith(("-", "[-"))
         }
         assert given <= flags, command
+
+
+REFERENCE = (ROOT / "docs/reference/commands.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    "line", re.findall(r"^ +((?:\w+=\S+ )?tidegate .*)$", REFERENCE, re.MULTILINE)
+)
+def test_help__examples_are_taken_by_the_command(line: str) -> None:
+    command = re.split(r" {4,}| > ", line)[0]
+    accept(shlex.split(command))

@@ -31,11 +31,6 @@ def test_databricks__models_are_unity_catalogs(registry: Registry) -> None:
     assert registry.client._registry_uri == "databricks-uc"
 
 
-def test_databricks__nobody_answers_and_that_is_no_missing_champion(registry: Registry) -> None:
-    with pytest.raises(RegistryError, match="did not do as asked"):
-        registry.champion()
-
-
 def test_databricks__runs_and_ledger_stand_in_the_workspaces_folders(
     registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
