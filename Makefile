@@ -21,7 +21,7 @@ export UV_PYTHON_PREFERENCE ?= system
 # Compiled modules are kept, whatever the shell says: importing mlflow without them takes 4 s more.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup node-modules demo test nightly benchmark lint docs tables examples lock docker-engine \
+.PHONY: help setup node-modules demo test nightly benchmark lint docs dist tables examples lock docker-engine \
 	docker-engine-stop clean
 
 help: ## list the targets
@@ -57,6 +57,9 @@ zizmor.sarif: setup # what zizmor finds online, for the Security tab
 docs: setup ## the site of docs/, in build/site; a broken link or anchor fails it
 	@$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going --fresh-env docs build/site
 	@echo "build/site/index.html"
+
+dist: setup ## the package, as a wheel and a source archive, in dist
+	@"$(UV)" build --quiet --no-build-isolation --python $(VENV) --out-dir dist
 
 tables: setup ## write the tables of README and docs anew from what they describe
 	@$(BIN)/python scripts/generate_tables.py

@@ -44,10 +44,7 @@ pygments_style, pygments_dark_style = "default", "github-dark"
 
 # GitHub's anchors. GitHub has no smart quotes, and takes no notice of Sphinx's syntax.
 myst_heading_anchors = 4
-myst_enable_extensions: list[str] = []
 smartquotes = False
-# A page says what it is about in its first heading; what it holds is for GitHub's readers, too.
-nitpicky = True
 
 FENCED = re.compile(r"(^(`{3,}).*?^\2\s*$)", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\((\.\./[^)\s#]*|\.\.)(#[^)\s]*)?\)")

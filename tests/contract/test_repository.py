@@ -48,7 +48,7 @@ def test_zizmor__has_no_finding_in_a_service(example: Path, tmp_path: Path) -> N
 
 
 def test_index__names_no_page_twice() -> None:
-    # What it does not name yet, the site's navigation has under "More": tests/contract/test_site.py.
+    # What it does not name yet, the site's navigation has under "More": see test_site.py.
     index = (ROOT / "docs/index.md").read_text().partition("\n## ")[2]
     named = re.findall(r"^- \[[^]]+\]\(([^)]+\.md)\)", index, re.MULTILINE)
     assert len(named) == len(set(named)) > 20
