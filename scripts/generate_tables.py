@@ -18,7 +18,6 @@ import reference
 
 ROOT = Path(__file__).resolve().parents[1]
 BLOCK = re.compile(r"(<!-- table: (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
-
 GRANT = re.compile(r"^ {6}([a-z-]+): (read|write) # (.*)$", re.MULTILINE)
 
 
@@ -82,9 +81,7 @@ def permissions(name: str) -> list[tuple[str, str]]:
     """What a caller has to grant: each permission of a job, with the reasons beside it."""
     asked: dict[str, tuple[str, list[str]]] = {}
     text = (ROOT / ".github/workflows" / name).read_text()
-    for scope, level, why in re.findall(
-        r"^ {6}([a-z-]+): (read|write) # (.*)$", text, re.MULTILINE
-    ):
+    for scope, level, why in GRANT.findall(text):
         before, reasons = asked.get(scope, ("read", []))
         asked[scope] = ("write" if "write" in (level, before) else "read", [*reasons, why])
     return [

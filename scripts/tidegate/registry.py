@@ -317,8 +317,9 @@ def _client(tracking_uri: str) -> MlflowClient:
     from mlflow import MlflowClient
 
     try:
-        # The registry is where the runs are, but for Databricks': MLflow takes Unity Catalog then.
-        client = MlflowClient(tracking_uri)
+        # Where the runs are; on Databricks, MLflow itself takes Unity Catalog for the models.
+        registry_uri = None if tracking_uri.partition(":")[0] == "databricks" else tracking_uri
+        client = MlflowClient(tracking_uri, registry_uri)
         if tracking_uri.startswith("sqlite:///"):
             Path(tracking_uri.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
     except Exception as error:
