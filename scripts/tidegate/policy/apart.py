@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from tempfile import TemporaryDirectory
@@ -17,6 +16,7 @@ from typing import Any
 from tidegate.config import Config
 from tidegate.context import Context
 from tidegate.errors import DataError
+from tidegate.processes import of_this_tidegate
 from tidegate.verdict import Verdict
 
 # What would make the other process judge as in a pull request, or speak to the runner.
@@ -56,7 +56,7 @@ def check_apart(
         return []
     environ = {name: value for name, value in context.environ.items() if name not in _NOT_ITS}
     with TemporaryDirectory(prefix="tidegate-apart-") as folder:
-        command = [sys.executable, "-P", "-m", "tidegate", "check-data", "--json"]
+        command = [*of_this_tidegate("tidegate"), "check-data", "--json"]
         command += ["--config", str(config.path.resolve()), "--report", folder]
         command += ["--engine", engine, *(word for name in names for word in ("--dataset", name))]
         ended = subprocess.run(

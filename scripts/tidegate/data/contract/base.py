@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from tidegate.config import Config, Dataset
 from tidegate.data.contract.tracking import NAMES, Output, outputs
 from tidegate.policy.branch import Branch
 from tidegate.policy.git import Commit, GitError, present_files
+from tidegate.processes import of_this_tidegate
 
 _SECONDS = 300
 
@@ -131,7 +131,7 @@ def _described(
     asked: Mapping[str, str], root: Path, answer: Path
 ) -> Mapping[str, Description | str]:
     """In a process of its own: here the code that judges is loaded, by the same names."""
-    command = [sys.executable, "-P", "-m", "tidegate.data.contract.describing", str(answer)]
+    command = [*of_this_tidegate("tidegate.data.contract.describing"), str(answer)]
     given = json.dumps({"root": str(root), "schemas": asked})
     try:
         ended = subprocess.run(
