@@ -59,7 +59,7 @@ def exported(client: TestClient) -> dict[str, set[str]]:
     return names
 
 
-@pytest.mark.parametrize(("where", "query"), queries(), ids=[where for where, _ in queries()])
+@pytest.mark.parametrize(("where", "query"), [*queries()], ids=[where for where, _ in queries()])
 def test_query__asks_for_series_and_labels_that_the_service_has(
     exported: dict[str, set[str]], where: str, query: str
 ) -> None:
