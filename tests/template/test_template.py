@@ -127,6 +127,8 @@ def test_template__service_passes_its_own_tests_linters_pipeline_and_checks(
     run("make", "test")
     run("make", "data")
     assert "Ready to merge" in run("make", "pr")
+    run("make", "card")
+    assert "brier-score" in (service / "MODEL_CARD.md").read_text()
     assert "All is well" in run("tidegate", "doctor", "--only", "config")
     behaviours = service / "tests/behaviours.py"
     behaviours.write_text(behaviours.read_text().replace('{"mean_radius": 25}, 0.5', "{}, 2"))

@@ -28,6 +28,7 @@ VERBS: Mapping[str, str] = {
     "hold": "keep an environment from taking promotions, or let it again",
     "status": "show what runs where, since when, and what drifted from the ledger",
     "board": "write one HTML page: what runs where, the ledger, the metrics over releases",
+    "card": "fill in the model card from the gate's record",
     "comment": "write the reports as one comment on the pull request",
     "pr": "run the gates of a pull request here and print its comment",
     "doctor": "say what is missing before it bites",

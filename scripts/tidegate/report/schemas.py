@@ -405,6 +405,7 @@ FIELDS: Mapping[str, Mapping[str, Schema]] = {
             runs_left_out=_COUNT,
         ),
     },
+    "card": {"path": _TEXT, "record_digest": _TEXT, "body": _TEXT},
     "comment": {
         "headline": _TEXT,
         "path": _TEXT,

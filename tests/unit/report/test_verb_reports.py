@@ -129,6 +129,7 @@ OWN: dict[str, dict[str, Any]] = {
         "at": None,
         "notes": [],
     },
+    "card": {"path": "MODEL_CARD.md", "record_digest": "sha256:be", "body": "a card"},
     "comment": {**COMMENT, "path": "comment.md", "url": None, "posted": False},
     "pr": {**COMMENT, "reports": {}},
     "verify-record": {
