@@ -75,6 +75,7 @@ def test_batch__what_is_no_batch_is_refused_with_a_short_reason(
 
 def test_batch__another_content_type_is_refused(client: TestClient) -> None:
     assert post(client, LINE, "application/json").status_code == 415
+    assert post(client, LINE, "Application/X-NDJSON ; charset=utf-8").status_code == 200
 
 
 def test_batch__too_many_rows_or_bytes_are_refused(

@@ -99,7 +99,8 @@ def create_app(folder: Path = Path("models/model")) -> FastAPI:
     @app.post("/batch", openapi_extra=one_row_a_line)
     async def many(request: Request) -> Predictions:
         """One row a line, as in `dataframe_records`; up to 100,000 of them."""
-        if request.headers.get("content-type", "").partition(";")[0] != batch.CONTENT_TYPE:
+        kind = request.headers.get("content-type", "").partition(";")[0]
+        if kind.strip().lower() != batch.CONTENT_TYPE:
             raise HTTPException(415, f"send one JSON object a line, as {batch.CONTENT_TYPE}")
         try:
             return Predictions(predictions=await batch.predict(request.stream(), score))
