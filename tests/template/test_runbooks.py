@@ -134,19 +134,22 @@ def test_blocked_data__is_found_mended_and_holds(shipped: Shipped) -> None:
     assert "mean_radius" in said[0]
 
 
-def test_blocked_model__is_seen_with_what_is_different(shipped: Shipped) -> None:
+def test_blocked_model__is_seen_with_what_it_has_not_learnt_and_what_is_different(
+    shipped: Shipped,
+) -> None:
     params = shipped.folder / "params.yaml"
     params.write_text(params.read_text().replace("max_iter: 110", "max_iter: 1"))
     said = shipped.follow(
         "blocked-model",
         [
-            ("make pipeline", 0),
+            ("make pipeline", 2),
             ("tidegate gate-model", 1),
             ("git diff --stat", 0),
             ("git diff origin/main -- params", 0),
             ("tidegate pr", 1),
         ],
     )
+    assert "a large tumour is more likely to be malignant" in said[0]
     assert "brier-score" in said[1]
     assert "max_iter: 1\n" in said[3]
 
