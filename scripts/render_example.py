@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[1]
 TEMPLATE = ROOT / "cookiecutter-mlservice"
 EXAMPLES = ROOT / "examples"
 # Made by the post-generation hook for a user; an example in the repository leaves them out.
-NOT_KEPT = ("uv.lock", ".git")
+NOT_KEPT = ("uv.lock", ".git", ".cruft.json")
 
 
 def own_files(example: Path) -> list[str]:

@@ -12,7 +12,7 @@ from typing import Any
 from tidegate.config import Serving
 from tidegate.release.serving import Example, RunningService, connect
 
-EXAMPLES = [Example({"x": 1.0}, 0.25), Example({"x": 2.0}, 0.5)]
+EXAMPLES = [Example({"x": 1.0}, {"": 0.25}), Example({"x": 2.0}, {"": 0.5})]
 Answer = Callable[[bytes], tuple[int, Any]]
 
 

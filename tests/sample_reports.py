@@ -543,8 +543,53 @@ def board_report(**fields: Any) -> dict[str, Any]:
             "unreadable": [],
         },
         "approvals": {"asked": True, "reason": None, "waiting": [waiting()], "runs_left_out": 0},
+        "watch": None,
         **fields,
     }
+
+
+def chronicle(**fields: Any) -> dict[str, Any]:
+    """The history of watches on the board; by default of a service that is well."""
+    days = [f"2026-11-{day}T06:00:00.000+00:00" for day in (24, 25, 26)]
+    return {
+        "runs": 3,
+        "at": days[-1],
+        "parts": [
+            {
+                "part": "objectives.errors",
+                "verdict": "pass",
+                "state": "passing",
+                "since": None,
+                "last_pass": days[-1],
+                "passes": 3,
+            },
+        ],
+        "figures": [
+            {
+                "name": "objectives.errors/errors",
+                "min": None,
+                "max": 0.01,
+                "points": [
+                    {"at": day, "release": "v3-0a1b2c3", "value": 0.001 * n}
+                    for n, day in enumerate(days)
+                ],
+            },
+        ],
+        "incidents": [],
+        **fields,
+    }
+
+
+def full_chronicle(text: str) -> dict[str, Any]:
+    known = chronicle()
+    states = ("failing", "suspected", "recovering", "unsure", "undecided", "passing")
+    parts = [{**known["parts"][0], "part": text, "state": state} for state in states]
+    over = incident(parts=[text, text], ended="2026-11-26T06:00:00.000+00:00")
+    return chronicle(
+        parts=parts,
+        figures=[{**known["figures"][0], "name": text}] * 40,
+        incidents=[incident(parts=[text], failing=[text]), *[over] * 20],
+    )
 
 
 def full_board_report(text: str = "a name", **fields: Any) -> dict[str, Any]:
@@ -579,6 +624,145 @@ def full_board_report(text: str = "a name", **fields: Any) -> dict[str, Any]:
                 "unreadable": [{"release": text, "reason": text}],
             },
             "approvals": {"asked": True, "reason": None, "waiting": [run], "runs_left_out": 3},
+            "watch": full_chronicle(text),
+            **fields,
+        }
+    )
+
+
+def watched_part(**fields: Any) -> dict[str, Any]:
+    """A part in `watch`; by default one that is well."""
+    return {
+        "part": "data.recent",
+        "kind": "data",
+        "name": "recent",
+        "verdict": "pass",
+        "summary": "600 rows, 0 of them against the schema",
+        "changes": [],
+        "figures": [{"name": "failing-rows", "value": 0.0, "min": None, "max": None}],
+        "results": [],
+        "notes": [],
+        "error": None,
+        "state": "passing",
+        "since": None,
+        "last_pass": "2026-11-25T06:00:00.000+00:00",
+        "passes": 4,
+        "brought_by": None,
+        "runbook": {
+            "path": "docs/runbooks/drift.md",
+            "in_repository": "services/flights/docs/runbooks/drift.md",
+            "exists": True,
+        },
+        **fields,
+    }
+
+
+def failing_part(**fields: Any) -> dict[str, Any]:
+    """A part that fails: the quality of one slice, brought by a release."""
+    harm = {"harm": 0.21, "lower": 0.16, "upper": 0.26, "max_regression": 0.1, "verdict": "fail"}
+    worse = result(slice={"carrier": "B6"}, metric="log-loss", **harm)
+    return watched_part(
+        **{
+            "part": "labels.arrived",
+            "kind": "labels",
+            "name": "arrived",
+            "verdict": "fail",
+            "summary": "12,568 rows with labels",
+            "changes": [{"what": "log-loss for carrier=B6", "verdict": "fail", "detail": "worse"}],
+            "results": [worse],
+            "state": "failing",
+            "since": "2026-11-25T06:00:00.000+00:00",
+            "last_pass": "2026-11-24T06:00:00.000+00:00",
+            "passes": 0,
+            "brought_by": event(),
+            "runbook": {
+                "path": "docs/runbooks/incident.md", "in_repository": None, "exists": False,
+            },
+            **fields,
+        }
+    )  # fmt: skip
+
+
+def watch_report(*parts: dict[str, Any], **fields: Any) -> dict[str, Any]:
+    """watch's report; by default of a service that is well."""
+    return {
+        "schema_version": 1,
+        "verb": "watch",
+        "verdict": "pass",
+        "blocked": False,
+        "error": None,
+        "service": "flight-delay",
+        "commit": COMMIT,
+        "at": "2026-11-26T06:00:00.000+00:00",
+        "environment": "production",
+        "release": "v3-0a1b2c3",
+        "since": "2026-11-24T14:00:00.000+00:00",
+        "parts": list(parts) or [watched_part()],
+        "rule": {"fails": 2, "runs": 3, "passes": 3},
+        "incident": None,
+        "action": None,
+        "recorded": True,
+        "run_url": "https://github.com/acme/flight-delay/actions/runs/7",
+        **fields,
+    }
+
+
+def incident(**fields: Any) -> dict[str, Any]:
+    """An incident in `watch` that goes on, of the quality of arrived labels."""
+    return {
+        "begun": "2026-11-26T06:00:00.000+00:00",
+        "since": "2026-11-25T06:00:00.000+00:00",
+        "parts": ["labels.arrived"],
+        "failing": ["labels.arrived"],
+        "ended": None,
+        **fields,
+    }
+
+
+def failing_watch(**fields: Any) -> dict[str, Any]:
+    """watch's report of a service with an incident."""
+    return watch_report(
+        watched_part(),
+        failing_part(),
+        **{"verdict": "fail", "blocked": True, "incident": incident(), **fields},
+    )
+
+
+def full_watch_report(text: str = "a name", **fields: Any) -> dict[str, Any]:
+    """A watch with something in every part of it; every text in it is `text`."""
+    error = dict.fromkeys(("what", "where", "remedy"), text)
+    said = event(environment=text, release=text, actor=text)
+    known = {
+        "part": text,
+        "name": text,
+        "summary": text,
+        "changes": [{"what": text, "verdict": v, "detail": text} for v in ("fail", "inconclusive")],
+        "figures": [{"name": text, "value": 0.5, "min": 0.1, "max": 0.9}],
+        "notes": [text],
+        "since": "2026-11-25T06:00:00.000+00:00",
+        "runbook": {"path": text, "in_repository": text, "exists": True},
+    }
+    bad = result(slice={text: text}, metric=text, verdict="fail", reason=text)
+    return failing_watch(
+        **{
+            "service": text,
+            "environment": text,
+            "release": text,
+            "parts": [
+                failing_part(**known, results=[bad], brought_by=said),
+                watched_part(**known, state="suspected", verdict="fail"),
+                watched_part(**known, state="recovering"),
+                watched_part(**known, state="unsure", verdict="inconclusive"),
+                watched_part(**known, state="undecided", verdict=None, error=error),
+                watched_part(**known),
+            ],
+            "incident": incident(parts=[text, "x"], failing=[text]),
+            "action": {
+                "kind": "roll-back",
+                "workflow": "x.yml",
+                "inputs": {text: text},
+                "why": text,
+            },
             **fields,
         }
     )

@@ -40,7 +40,7 @@ class Outcome:
 
 @dataclass
 class Road:
-    """A service in `home`/flight-delay, its registry, its data store, and what runs it."""
+    """A service in `home`/`name`, its registry, its data store, and what runs it."""
 
     home: Path
     docker: bool
@@ -49,9 +49,10 @@ class Road:
     ports: dict[str, int] = field(
         default_factory=lambda: {"staging": free_port(8081), "production": free_port(8080)}
     )
+    name: str = "flight-delay"
 
     def __post_init__(self) -> None:
-        self.service = self.home / "flight-delay"
+        self.service = self.home / self.name
         self.tracking_uri = f"sqlite:///{self.home}/mlflow/mlflow.db"
         self.deploy_home = self.home / "deployed"
         variables = {
@@ -89,6 +90,13 @@ class Road:
         self._git("switch", "--quiet", "-c", branch, "main")
         self._bring(MORE_MONTHS, scenario)
         self._commit(title)
+        outcome = self.open_pull_request(number, branch, title)
+        self._git("switch", "--quiet", "main")
+        self._dvc("checkout", "--quiet", "data/flights.dvc")
+        return outcome
+
+    def open_pull_request(self, number: int, branch: str, title: str) -> Outcome:
+        """The branch that is checked out as a pull request, and the workflow's run for it."""
         head = self._git("rev-parse", "HEAD")
         # What a checkout with fetch-depth: 0 brings.
         self._git("update-ref", "refs/remotes/origin/main", "main")
@@ -105,8 +113,6 @@ class Road:
             },
         }
         run = self._run("pull-request.yml", "pull_request", payload, AUTHOR)
-        self._git("switch", "--quiet", "main")
-        self._dvc("checkout", "--quiet", "data/flights.dvc")
         comments = self.github.comments(REPOSITORY, number)
         comment = str(comments[-1]["body"]) if comments else None
         (self.home / "comments").mkdir(exist_ok=True)
@@ -160,7 +166,7 @@ class Road:
             client = images.connect()
             for environment in self.ports:
                 for suffix in ("", "-previous"):
-                    images.remove_container(client, f"flight-delay-{environment}{suffix}")
+                    images.remove_container(client, f"{self.name}-{environment}{suffix}")
             return
         for pid_file in self.deploy_home.glob("*/pid"):
             subprocess.run(["kill", pid_file.read_text()], check=False)

@@ -75,6 +75,7 @@ class LocalRunner:
 
     home: a folder of the runner's own for the copy of the pack, caches and artifacts.
     repository: `owner/name` that the workflows believe they run in.
+    secrets: what the repository keeps, beside the token that every run gets.
     """
 
     def __init__(
@@ -83,6 +84,7 @@ class LocalRunner:
         *,
         repository: str,
         variables: Mapping[str, str] | None = None,
+        secrets: Mapping[str, str] | None = None,
         environ: Mapping[str, str] | None = None,
         api_url: str | None = None,
         token: str = "local-token",  # noqa: S107 - of the stand-in for GitHub's API
@@ -90,6 +92,7 @@ class LocalRunner:
         self.home = home
         self.repository = repository
         self.variables = dict(variables or {})
+        self.secrets = dict(secrets or {})
         self.environ = dict(environ or {})
         self.token = token
         if api_url is not None:
@@ -114,10 +117,11 @@ class LocalRunner:
         event_file.write_text(json.dumps({**self._event(), **(payload or {})}))
         command = [
             *("act", event, "--json", "--workflows", f".github/workflows/{workflow}"),
-            *("--platform", "ubuntu-latest=-self-hosted"),
+            *("--platform", "ubuntu-latest=-self-hosted", "--platform", "self-hosted=-self-hosted"),
             *("--eventpath", str(event_file), "--actor", actor),
             *("--action-cache-path", str(self.home / "act")),
             *("--secret", f"GITHUB_TOKEN={self.token}", "--no-cache-server"),
+            *(word for item in self.secrets.items() for word in ("--secret", "=".join(item))),
             *(word for item in self.local for word in ("--local-repository", item)),
             *(word for item in self.variables.items() for word in ("--var", "=".join(item))),
             *(word for item in self.environ.items() for word in ("--env", "=".join(item))),

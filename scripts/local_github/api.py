@@ -7,9 +7,10 @@ holds every request, and its own every answer, to GitHub's OpenAPI description.
 from __future__ import annotations
 
 from local_github.artifacts import Artifacts
+from local_github.issues import Issues
 from local_github.labels import Labels
 from local_github.settings import Settings
 
 
-class LocalGitHub(Labels, Settings, Artifacts):
+class LocalGitHub(Issues, Labels, Settings, Artifacts):
     """A GitHub that knows what it is told, as a context manager."""

@@ -232,6 +232,37 @@ def artifact(name: str, identity: int, run_id: int, label: str, size: int) -> di
     }
 
 
+def issue(
+    name: str, number: int, identity: int, title: str, body: str, login: str
+) -> dict[str, Any]:
+    """An open one."""
+    here = f"{API}/repos/{name}/issues/{number}"
+    unset = ("state_reason", "assignee", "milestone", "closed_at", "active_lock_reason")
+    return {
+        "id": identity,
+        "node_id": node_id("Issue", identity),
+        "number": number,
+        "url": here,
+        "repository_url": f"{API}/repos/{name}",
+        "labels_url": f"{here}/labels{{/name}}",
+        "comments_url": f"{here}/comments",
+        "events_url": f"{here}/events",
+        "html_url": f"{WEB}/{name}/issues/{number}",
+        "state": "open",
+        "title": title,
+        "body": body,
+        "user": user(login),
+        "labels": [],
+        "assignees": [],
+        "locked": False,
+        "comments": 0,
+        "author_association": "NONE",
+        **dict.fromkeys(unset),
+        "created_at": now(),
+        "updated_at": now(),
+    }
+
+
 def comment(name: str, number: int, identity: int, body: str, login: str) -> dict[str, Any]:
     return {
         "id": identity,

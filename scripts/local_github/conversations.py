@@ -67,6 +67,9 @@ class Conversations(Server):
                 if (place, issue) == (repository, number)
             ]
 
+    def has_conversation(self, repository: str, number: int) -> bool:
+        return (repository, number) in self._pulls
+
     def delete_comment(self, comment_id: int) -> None:
         with self._lock:
             del self._comments[comment_id]
@@ -101,13 +104,13 @@ class Conversations(Server):
 
     @route("GET", "/repos/{repository}/issues/{number}/comments")
     def _list_comments(self, request: Request, repository: str, number: str) -> Answer:
-        if (repository, int(number)) not in self._pulls:
+        if not self.has_conversation(repository, int(number)):
             return problem(404, "Not Found")
         return self.page(self.comments(repository, int(number)), request)
 
     @route("POST", "/repos/{repository}/issues/{number}/comments")
     def _create_comment(self, request: Request, repository: str, number: str) -> Answer:
-        if (repository, int(number)) not in self._pulls:
+        if not self.has_conversation(repository, int(number)):
             return problem(404, "Not Found")
         if refusal := self._refusal(request):
             return refusal

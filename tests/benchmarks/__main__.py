@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from benchmarks import data_speed, drift, gate_speed, inference, promotion, start, table
+from benchmarks import data_speed, drift, gate_speed, inference, promotion, start, table, watch
 
 BENCHMARKS = {
     "start": start.lines,
@@ -17,6 +17,7 @@ BENCHMARKS = {
     "drift": drift.lines,
     "inference": inference.lines,
     "promotion": promotion.lines,
+    "watch": watch.lines,
 }
 
 

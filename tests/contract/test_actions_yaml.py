@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from local_github.act import CHECKOUT, REPLACED, ROOT, STAND_INS
+from rendering import assert_passes_only_what_is_taken
 from tidegate.cli import VERBS, parser_for
 from tidegate.github.attestations import GATE_RECORD_TYPE
 from tidegate.github.runner import OUTPUTS
@@ -62,8 +63,8 @@ def flags_of(verb: str) -> dict[str, argparse.Action]:
 def test_actions__each_one_the_issue_names_is_there() -> None:
     assert {path.name for path in ACTIONS} == {
         "build-image", "check-data", "comment-report", "gate-model", "promote-release",
-        "pull-data", "register-model", "render-board", "reproduce-pipeline", "rollback-release",
-        "test-image",
+        "pull-data", "register-model", "render-board", "report-incident", "reproduce-pipeline",
+        "rollback-release", "test-image", "watch-service",
     }  # fmt: skip
 
 
@@ -183,16 +184,7 @@ def test_release_workflow__signs_the_gate_record_as_what_a_promotion_looks_for()
 
 @pytest.mark.parametrize("path", SERVICE_WORKFLOWS, ids=lambda path: path.name)
 def test_service_workflow__passes_only_what_the_reusable_workflow_takes(path: Path) -> None:
-    for job in load(path)["jobs"].values():
-        name = job["uses"].partition("@")[0].removeprefix("tidegate/tidegate/")
-        called = load(ROOT / name)
-        takes = called[True]["workflow_call"]  # YAML 1.1 reads the key `on` as true
-        required = {key for key, spec in takes["inputs"].items() if spec.get("required")}
-        assert required <= set(job.get("with", {})) <= set(takes["inputs"])
-        assert set(job.get("secrets", {})) <= set(takes.get("secrets", {}))
-        asked = {grant for j in called["jobs"].values() for grant in j["permissions"].items()}
-        granted = dict(job["permissions"].items())
-        assert all(granted.get(scope) in {level, "write"} for scope, level in asked)
+    assert_passes_only_what_is_taken(path)
 
 
 def test_pull_request_workflow__code_of_the_change_never_runs_beside_a_secret() -> None:

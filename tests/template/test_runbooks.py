@@ -18,9 +18,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 import yaml
-from cookiecutter.main import cookiecutter
 
-import render_example
+from rendering import own_home, render
 from shop import free_port
 
 BLOCK = re.compile(r"^( *)```sh\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
@@ -72,18 +71,10 @@ class Shipped:
 @pytest.fixture(scope="module")
 def shipped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shipped]:
     home = tmp_path_factory.mktemp("runbooks")
-    (home / "cookiecutter.yaml").write_text(
-        f"cookiecutters_dir: {home / 'cc'}\nreplay_dir: {home / 'replay'}\n"
-    )
     answers = {"deployer": "command", "approval": "dispatch", "approvers": "grace"}
-    made = cookiecutter(
-        str(render_example.TEMPLATE),
-        no_input=True,
-        output_dir=home,
-        extra_context=answers,
-        config_file=str(home / "cookiecutter.yaml"),
-    )
-    folder = Path(made)
+    with pytest.MonkeyPatch.context() as patch:
+        own_home(home, patch)
+        folder = render(home, answers)
     config = folder / "tidegate.yaml"
     text = config.read_text()
     for port in (8080, 8081):

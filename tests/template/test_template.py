@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import re
@@ -11,10 +12,12 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from cookiecutter.exceptions import FailedHookException
-from cookiecutter.main import cookiecutter
 
 import render_example
+from combinations import REFUSED, RUN, SUPPORTED
+from rendering import assert_passes_only_what_is_taken, own_home, render
 from shop import free_port
 from tidegate import config as configs
 from tidegate.release.load import under_load
@@ -22,60 +25,116 @@ from tidegate.release.manners import check_manners
 from tidegate.release.serving import Check, connect, read_examples
 from tidegate.verdict import Verdict
 
-SUPPORTED: list[dict[str, str]] = [
-    {},
-    {"deployer": "command"},
-    {"approval": "dispatch", "approvers": "ada 123 null"},
-    {"deployer": "command", "approval": "dispatch", "service": "fraud-score", "python": "3.13"},
-]
-REFUSED = [
-    ({"service": "Fraud Score"}, "lower case letters"),
-    ({"service": "-fraud"}, "lower case letters"),
-    ({"service": "class"}, "something else to Python"),
-    ({"service": "json"}, "something else to Python"),
-    ({"service": "mlflow"}, "something else to Python"),
-    ({"service": "on"}, "something else to Python or YAML"),
-    ({"service": 'a"b'}, "lower case letters"),
-    ({"description": 'Says "late".'}, "without double quotes"),
-    ({"description": "a\\b"}, "without double quotes"),
-    ({"approvers": ""}, "at least one GitHub login"),
-    ({"approvers": "ada, grace"}, "no GitHub login"),
-    ({"approvers": "@ada"}, "no GitHub login"),
-]
+QUESTIONS = json.loads((render_example.TEMPLATE / "cookiecutter.json").read_text())
+BIN = Path(sys.executable).parent
 
 
 @pytest.fixture(autouse=True)
 def _own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """cookiecutter keeps answers in the home folder; commits need a name."""
-    monkeypatch.setenv("COOKIECUTTER_CONFIG", str(tmp_path / "cookiecutter.yaml"))
-    (tmp_path / "cookiecutter.yaml").write_text(
-        f"cookiecutters_dir: {tmp_path / 'cc'}\nreplay_dir: {tmp_path / 'replay'}\n"
-    )
-    for role in ("AUTHOR", "COMMITTER"):
-        monkeypatch.setenv(f"GIT_{role}_NAME", "ada")
-        monkeypatch.setenv(f"GIT_{role}_EMAIL", "ada@example.com")
+    own_home(tmp_path, monkeypatch)
 
 
-def render(tmp_path: Path, answers: dict[str, str]) -> Path:
-    made = cookiecutter(
-        str(render_example.TEMPLATE), no_input=True, output_dir=tmp_path, extra_context=answers
-    )
-    return Path(made)
+@pytest.fixture(scope="module")
+def services(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Every supported combination, rendered; without lock files, which need an index."""
+    folder = tmp_path_factory.mktemp("services")
+    rendered = {}
+    with pytest.MonkeyPatch.context() as patch:
+        own_home(folder, patch)
+        patch.setenv("PATH", f"{BIN}:/usr/bin:/bin")
+        for number, (name, answers) in enumerate(SUPPORTED.items()):
+            (folder / str(number)).mkdir()
+            rendered[name] = render(folder / str(number), answers)
+    return rendered
 
 
-@pytest.mark.parametrize("answers", SUPPORTED, ids=lambda answers: json.dumps(answers))
-def test_template__supported_answers_give_a_whole_service(
-    tmp_path: Path, answers: dict[str, str]
+def test_combinations__show_every_answer_to_every_question() -> None:
+    for question, choices in QUESTIONS.items():
+        if isinstance(choices, list) and not question.startswith("_"):
+            shown = {answers.get(question, choices[0]) for answers in SUPPORTED.values()}
+            assert shown == set(choices), question
+
+
+def test_combinations__those_that_are_run_show_every_task_format_and_registry_of_models() -> None:
+    assert len(RUN) == len({*RUN}) == 12
+    for questions in (("task", "data_format"), ("mlflow",)):
+        every = set(itertools.product(*(QUESTIONS[question] for question in questions)))
+        run = {
+            tuple(SUPPORTED[name].get(question, QUESTIONS[question][0]) for question in questions)
+            for name in RUN
+        }
+        assert run == every
+
+
+@pytest.mark.parametrize("name", SUPPORTED)
+def test_template__supported_answers_give_a_config_that_says_the_same(
+    services: dict[str, Path], name: str
 ) -> None:
-    service = render(tmp_path, answers)
+    answers, service = SUPPORTED[name], services[name]
     config = configs.load(service / "tidegate.yaml")
-    assert config.environments["production"].after == "staging"
-    assert (config.image is None) == (answers.get("deployer") == "command")
-    for path in service.rglob("*"):
-        if path.is_file() and ".git/" not in path.as_posix() and path.name != "uv.lock":
+    production = config.environments["production"]
+    assert production.after == "staging"
+    assert production.deploy.kind == answers.get("deployer", "docker")
+    assert config.task == answers.get("task", "binary")
+    assert config.data["samples"].path.endswith(answers.get("data_format", "parquet"))
+    assert (config.image is not None) == (
+        production.deploy.kind != "command" or "image_registry" in answers
+    )
+    assert config.image is None or config.image.push == ("image_registry" in answers)
+
+
+@pytest.mark.parametrize("name", SUPPORTED)
+def test_template__nothing_of_its_own_is_left_over(services: dict[str, Path], name: str) -> None:
+    for path in services[name].rglob("*"):
+        if path.is_file() and ".git/" not in path.as_posix() and path.name != ".cruft.json":
             text = path.read_text()
-            assert "cookiecutter" not in text, path
+            assert "cookiecutter" not in text.replace("cookiecutter-mlservice", ""), path
             assert not re.search(r"\{%|\{\{(?! )", text), path
+            assert not re.search(r"\n\n\n\n|[ \t]\n|\n\n$", text), path
+
+
+@pytest.mark.parametrize("name", SUPPORTED)
+def test_template__workflows_pass_what_is_taken_and_know_every_secret_that_they_need(
+    services: dict[str, Path], name: str
+) -> None:
+    answers = SUPPORTED[name]
+    for path in (services[name] / ".github/workflows").glob("*.yml"):
+        assert_passes_only_what_is_taken(path)
+    text = (services[name] / ".github/workflows/release.yml").read_text()
+    jobs = yaml.safe_load(text)["jobs"]
+    mlflow = answers.get("mlflow", "sqlite")
+    assert ("mlflow-tracking-token" in text) == (mlflow == "token")
+    assert ("mlflow-tracking-password" in text) == (mlflow == "password")
+    assert ("image-registry-password" in text) == (answers.get("image_registry") == "other")
+    assert ("data" in jobs) == ("dvc_remote" in answers)
+    # Nobody may prove who it is but the login to the data and the job that signs.
+    pull_request = yaml.safe_load((path.parent / "pull-request.yml").read_text())["jobs"]
+    may = {job for job, spec in pull_request.items() if "id-token" in spec["permissions"]}
+    assert may == ({"data"} if "dvc_remote" in answers else set())
+
+
+def test_template__every_combination_passes_the_linters(services: dict[str, Path]) -> None:
+    folders = list(services.values())
+    (root,) = {folder.parent.parent for folder in folders}
+
+    def run(*command: str | Path) -> None:
+        done = subprocess.run(
+            [str(word) for word in command], cwd=root, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    workflows = [path for folder in folders for path in folder.glob(".github/workflows/*.yml")]
+    run("ruff", "check", *folders)
+    run("ruff", "format", "--check", *folders)
+    run("hadolint", "--failure-threshold", "style", *(path / "Dockerfile" for path in folders))
+    run("check-jsonschema", "--builtin-schema", "vendor.github-workflows", *workflows)
+    run("check-jsonschema", "--builtin-schema", "vendor.dependabot",
+        *(path / ".github/dependabot.yml" for path in folders))  # fmt: skip
+    for folder in folders:
+        config = folder / ".github/zizmor.yml"
+        run("zizmor", "--quiet", "--offline", "--persona", "auditor", "--config", config, folder)
+        run("tidegate", "doctor", "--only", "config", "--config", folder / "tidegate.yaml",
+            "--report", root / "reports")  # fmt: skip
 
 
 @pytest.mark.parametrize(("answers", "reason"), REFUSED, ids=lambda value: str(value))
@@ -85,13 +144,14 @@ def test_template__refused_answers_say_why(
     with pytest.raises(FailedHookException):
         render(tmp_path, answers)
     assert reason in capfd.readouterr().err
+    assert not [path for path in tmp_path.iterdir() if (path / "tidegate.yaml").is_file()]
 
 
 @pytest.mark.parametrize("name", [path.name for path in render_example.EXAMPLES.iterdir()])
 def test_example__is_the_template_rendered_with_its_own_files(tmp_path: Path, name: str) -> None:
     example = render_example.EXAMPLES / name
     fresh = render_example.render(name, tmp_path / name)
-    kept = {".cookiecutter.json", ".own-files"}
+    kept = {".cookiecutter.json", ".own-files", ".cruft.json"}
 
     def files(folder: Path) -> dict[str, bytes]:
         listed = subprocess.run(

@@ -42,11 +42,18 @@ def test_live__answers_while_no_worker_is_free_and_ready_does_not(client: TestCl
     assert waiting.wait(10)
 
 
-def test_invocations__one_probability_a_row(client: TestClient) -> None:
+def test_invocations__one_prediction_a_row(client: TestClient) -> None:
     answer = client.post("/invocations", json={"dataframe_records": [REQUEST, REQUEST]})
     first, second = answer.json()["predictions"]
     assert first == second
+{%- if cookiecutter.task == "binary" %}
     assert 0 <= first <= 1
+{%- elif cookiecutter.task == "multiclass" %}
+    assert list(first) == features.CLASSES
+    assert sum(first.values()) == pytest.approx(1)
+{%- else %}
+    assert isinstance(first, float)
+{%- endif %}
 
 
 @pytest.mark.parametrize(
@@ -91,7 +98,8 @@ def test_invocations__values_that_no_column_takes_are_refused_or_answered(
 def test_invocations__a_prediction_that_is_no_number_is_a_failure_of_the_service(
     client: TestClient, monkeypatch: pytest.MonkeyPatch, prediction: float
 ) -> None:
-    monkeypatch.setattr(Predictor, "__call__", lambda _, raw: np.full(raw.height, prediction))
+    shape = {% if cookiecutter.task == "multiclass" %}(1, len(features.CLASSES)){% else %}1{% endif %}
+    monkeypatch.setattr(Predictor, "__call__", lambda *_: np.full(shape, prediction))
     answer = client.post("/invocations", json={"dataframe_records": [REQUEST]})
     assert answer.status_code == 500
     assert answer.headers["x-request-id"] in answer.json()["detail"]

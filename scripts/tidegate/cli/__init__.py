@@ -29,6 +29,8 @@ VERBS: Mapping[str, str] = {
     "status": "show what runs where, since when, and what drifted from the ledger",
     "board": "write one HTML page: what runs where, the ledger, the metrics over releases",
     "card": "fill in the model card from the gate's record",
+    "watch": "look at a release at work: inputs, quality, objectives, age, cost",
+    "incident": "write what the watch found into the service's one issue",
     "comment": "write the reports as one comment on the pull request",
     "pr": "run the gates of a pull request here and print its comment",
     "doctor": "say what is missing before it bites",

@@ -7,6 +7,9 @@ example:
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
 
 from tidegate.cli import lines
 from tidegate.cli.base import branch_of
@@ -24,6 +27,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--remote-url", metavar="URL", help="DVC remote to use instead of the repository's own"
+    )
+    parser.add_argument(
+        "--login",
+        metavar="WHO",
+        help="as whom to log in to the cloud by the run's identity: a role's ARN, a provider of "
+        "workload identity, or TENANT/CLIENT (default: as the environment says)",
     )
     parser.add_argument(
         "--target",
@@ -45,5 +54,25 @@ def run(arguments: argparse.Namespace, config: Config, context: Context) -> Comm
     from tidegate.policy.project import by_the_base
 
     branch = branch_of(arguments.base, config, context)
-    with by_the_base(arguments.dvc, config, branch, context.environ) as dvc:
-        return pull_data(config, dvc, arguments.remote_url, arguments.target, context.environ)
+    with (
+        by_the_base(arguments.dvc, config, branch, context.environ) as dvc,
+        logged_in(arguments.login, context) as environ,
+    ):
+        return pull_data(config, dvc, arguments.remote_url, arguments.target, environ)
+
+
+@contextmanager
+def logged_in(login: str | None, context: Context) -> Iterator[Mapping[str, str]]:
+    """The environment for DVC, with a way into the cloud where one is asked for."""
+    if not login:
+        yield context.environ
+        return
+    import httpx
+
+    from tidegate import cloud_login
+    from tidegate.github.identity import identity_token
+
+    with httpx.Client() as http:
+        token = partial(identity_token, environ=context.environ, http=http)
+        with cloud_login.logged_in(login, token) as given:
+            yield cloud_login.environment(context.environ, given)

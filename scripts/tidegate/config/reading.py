@@ -9,7 +9,9 @@ from typing import Any, get_origin
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from tidegate.config.sections import BUDGETS, METRICS, PROBABILITY_METRICS, Config, Dataset
+from tidegate.config.datasets import Dataset
+from tidegate.config.sections import BUDGETS, METRICS, PROBABILITY_METRICS, Config
+from tidegate.config.watch import OBJECTIVES, Watch
 from tidegate.errors import ConfigError, suggestion
 
 
@@ -112,6 +114,8 @@ def _check_relations(config: Config, tree: yaml.Node) -> None:
             )
         for name in config.gate.budgets:
             _known_name(config, tree, ("gate", "budgets", name), name, BUDGETS, "budget")
+    if config.watch is not None:
+        _check_watch(config, tree, config.watch)
     for name, environment in config.environments.items():
         if environment.deploy.kind == "kubernetes" and not (config.image and config.image.push):
             raise ConfigError(
@@ -132,6 +136,32 @@ def _check_relations(config: Config, tree: yaml.Node) -> None:
                 )
             seen.append(after)
             after = config.environments[after].after
+
+
+def _check_watch(config: Config, tree: yaml.Node, watch: Watch) -> None:
+    """Hold what is watched to the datasets, metrics and environments that it names."""
+    place: tuple[str, ...]
+    for name, data in watch.data.items():
+        if data.dataset is not None:
+            place = ("watch", "data", name, "dataset")
+            _known_name(config, tree, place, data.dataset, tuple(config.data), "dataset")
+    for name, labels in watch.labels.items():
+        for section, bounds, own in (
+            ("margins", labels.margins, config.gate and config.gate.metrics),
+            ("slice-margins", labels.slice_margins, config.gate and config.gate.slice_metrics),
+        ):
+            known = tuple(dict.fromkeys([*METRICS[config.task], *(own or {})]))
+            for metric in bounds:
+                place = ("watch", "labels", name, section, metric)
+                _known_name(config, tree, place, metric, known, "metric")
+    for name, objective in watch.objectives.items():
+        if objective.query is None:
+            place = ("watch", "objectives", name)
+            _known_name(config, tree, place, name, OBJECTIVES, "objective without a query")
+    if watch.environment is not None:
+        place = ("watch", "environment")
+        known = tuple(config.environments)
+        _known_name(config, tree, place, watch.environment, known, "environment")
 
 
 def _check_dataset(config: Config, tree: yaml.Node, name: str, dataset: Dataset) -> None:

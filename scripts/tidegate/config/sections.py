@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from datetime import timedelta
-from fractions import Fraction
 from itertools import pairwise
 from math import isfinite
 from pathlib import Path
@@ -13,14 +10,16 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
+    PrivateAttr,
     model_validator,
 )
 
 from tidegate import digest
+from tidegate.config.datasets import Dataset
+from tidegate.config.values import Names, Section, ShareOrCount, off, share_of
+from tidegate.config.watch import Watch
 from tidegate.errors import ConfigError, suggestion
 
 # Kept here, not beside the metrics' code: reading a config must not import numpy.
@@ -77,32 +76,6 @@ BUDGETS = (
 SERVICE_NAME = r"^[a-z0-9]([a-z0-9._-]*[a-z0-9])?$"
 
 
-def _as_list(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
-
-
-# One name or several; the published schema says so, too.
-_Names = Annotated[list[str], BeforeValidator(_as_list, json_schema_input_type=str | list[str])]
-
-
-def _once_each(names: list[str]) -> list[str]:
-    if not names:
-        raise ValueError("name at least one column")
-    if twice := next((name for name in names if names.count(name) > 1), None):
-        raise ValueError(f"{twice!r} stands here twice")
-    return names
-
-
-_SomeNames = Annotated[_Names, AfterValidator(_once_each)]
-
-
-def _off(value: Any) -> Any:
-    return "off" if value is False else value  # what YAML makes of a bare off
-
-
-_Mode = Annotated[Literal["off", "warn", "fail"], BeforeValidator(_off)]
-
-
 def _slice_columns(value: Any) -> Any:
     if not isinstance(value, list):
         return value
@@ -134,185 +107,13 @@ def _increase(value: Any) -> Any:
     return number if number.endswith("%") else size
 
 
-def _share_or_count(value: Any) -> Any:
-    if isinstance(value, str):
-        text = value.strip()
-        try:
-            share = float(text.removesuffix("%")) / 100
-        except ValueError:
-            share = -1.0
-        if not text.endswith("%") or not 0 <= share <= 1:
-            raise ValueError(f"{value!r} is neither a count nor a share between 0% and 100%")
-    elif not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        raise ValueError(f"{value!r} is neither a count (10) nor a share (0.1%)")
-    return value
-
-
-def _share(value: Any) -> Any:
-    text = str(value).strip()
-    if not re.fullmatch(r"\d+(\.\d+)?%", text):
-        raise ValueError(f"{value!r} is no share such as 20%")
-    return text
-
-
-_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
-
-
-def _duration(value: Any) -> Any:
-    text = str(value).strip()
-    # So few digits that the sum with any date is one that a clock knows.
-    if not re.fullmatch(r"\d{1,6}(\.\d{1,3})?[mhd]", text) or not float(text[:-1]):
-        raise ValueError(f"{value!r} is no length of time such as 90m, 36h or 7d")
-    return text
-
-
-ShareOrCount = Annotated[int | str, BeforeValidator(_share_or_count)]
-
-
-def share_of(tolerated: int | str, rows: int) -> int:
-    """A count, or a share such as 0.1% of `rows`, as a count."""
-    if isinstance(tolerated, str):
-        return int(rows * float(tolerated.strip().removesuffix("%")) / 100)
-    return tolerated
-
-
 def _at_least_one(metrics: dict[str, Bound]) -> dict[str, Bound]:
     if not metrics:
         raise ValueError("a gate without rules is no gate: name at least one metric")
     return metrics
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(
-        alias_generator=lambda name: name.replace("_", "-"),
-        extra="forbid",
-        frozen=True,
-        populate_by_name=False,
-        defer_build=True,
-    )
-
-
-class RowCount(_Section):
-    """How many rows a dataset may have."""
-
-    min: int | None = Field(None, ge=0, description="At least so many.")
-    max: int | None = Field(None, ge=0, description="At most so many.")
-    max_change: Annotated[str | None, BeforeValidator(_share)] = Field(
-        None, description="By what share it may differ from the reference, such as 20%."
-    )
-
-    @model_validator(mode="after")
-    def _asks_something(self) -> Self:
-        if self.min is None and self.max is None and self.max_change is None:
-            raise ValueError("rows without a bound ask nothing: set min, max or max-change")
-        if self.min is not None and self.max is not None and self.min > self.max:
-            raise ValueError(f"no number of rows is at least {self.min} and at most {self.max}")
-        return self
-
-    @property
-    def tolerated_change(self) -> Fraction | None:
-        """max_change as a number: 1/5 for 20%."""
-        if self.max_change is None:
-            return None
-        return Fraction(self.max_change.removesuffix("%")) / 100
-
-
-class Freshness(_Section):
-    """How old the newest row may be."""
-
-    column: str = Field(
-        description="A date or timestamp; without a time zone it is taken as UTC. A date lasts "
-        "until its day ends."
-    )
-    max_age: Annotated[str, BeforeValidator(_duration)] = Field(
-        description="Such as 90m, 36h or 7d."
-    )
-
-    @property
-    def tolerated_age(self) -> timedelta:
-        return timedelta(**{_UNITS[self.max_age[-1]]: float(self.max_age[:-1])})
-
-
-class ForeignKey(_Section):
-    """Values that must exist in another dataset of the config. A row with a null is let pass."""
-
-    columns: _SomeNames
-    dataset: str = Field(description="The dataset that must have them.")
-    keys: _Names = Field([], description="Its columns; by default of the same names.")
-
-    @model_validator(mode="after")
-    def _pairs(self) -> Self:
-        if self.keys and len(self.keys) != len(self.columns):
-            raise ValueError(
-                f"{len(self.columns)} columns cannot be held against {len(self.keys)} keys: name "
-                "them in pairs, in the same order"
-            )
-        return self
-
-    @property
-    def pairs(self) -> list[tuple[str, str]]:
-        """(column of this dataset, key of the other), in order."""
-        return list(zip(self.columns, self.keys or self.columns, strict=True))
-
-
-class Categories(_Section):
-    """Columns whose values are compared with those of the reference."""
-
-    columns: _SomeNames
-    new: _Mode = "warn"
-    vanished: _Mode = "warn"
-
-    @model_validator(mode="after")
-    def _asks_something(self) -> Self:
-        if self.new == "off" and self.vanished == "off":
-            raise ValueError("categories with both new and vanished off ask nothing")
-        return self
-
-
-class Drift(_Section):
-    """How the columns are compared with the reference; docs/data-drift.md explains the figures."""
-
-    mode: _Mode = "warn"
-    columns: list[str] = Field([], description="By default every one but the key.")
-    max_psi: float = Field(
-        0.2,
-        gt=0,
-        allow_inf_nan=False,
-        description="Population stability index that is tolerated.",
-    )
-    confidence: float = Field(0.99, gt=0.5, lt=1, description="For all columns together.")
-    classifier: bool = Field(
-        False, description="Whether a classifier tries to tell the two datasets apart."
-    )
-
-
-class Dataset(_Section):
-    """A dataset that is held against its pandera schema."""
-
-    path: str = Field(
-        description="File, folder or glob of Parquet, CSV or JSON lines (.gz, .zst); or s3://, "
-        "gs://, az://, abfss://. Folders such as year=2013 are columns."
-    )
-    schema_reference: str = Field(
-        alias="schema", description="file.py:Name, package.module:Name, or a YAML or JSON file."
-    )
-    max_failing_rows: ShareOrCount = Field(
-        0, description="Failing rows that are tolerated: a count, or a share such as 0.1%."
-    )
-    redact: list[str] = Field([], description="Columns whose values never leave the runner.")
-    reference: str | None = Field(None, description="An earlier dataset to compare with.")
-    key: _Names = Field([], description="Columns that name a row in reports.")
-    rows: RowCount | None = None
-    freshness: Freshness | None = None
-    foreign_keys: list[ForeignKey] = []
-    categories: Categories | None = None
-    drift: Drift = Drift()
-
-    def tolerated_rows(self, rows: int) -> int:
-        return share_of(self.max_failing_rows, rows)
-
-
-class SliceColumn(_Section):
+class SliceColumn(Section):
     """A column whose values make slices; with cuts, the ranges between them do."""
 
     column: str
@@ -332,7 +133,7 @@ class SliceColumn(_Section):
 _SliceItem = str | dict[str, list[float]]
 
 
-class Evaluation(_Section):
+class Evaluation(Section):
     """The predictions table that the service's own pipeline writes."""
 
     predictions: str = Field(
@@ -344,7 +145,7 @@ class Evaluation(_Section):
         description="Table with the key and the model's inputs for the same rows: on it the "
         "champion is scored anew when its logged predictions are of another evaluation set.",
     )
-    key: Annotated[_Names, Field(min_length=1)]
+    key: Annotated[Names, Field(min_length=1)]
     label: str
     positive_label: str | None = Field(
         None, description="binary: the label that counts as 1, where labels are text."
@@ -422,7 +223,7 @@ class Evaluation(_Section):
         return share_of(self.max_unpaired_rows, rows)
 
 
-class Bound(_Section):
+class Bound(Section):
     """What one metric is held to."""
 
     min: float | None = Field(None, description="The value must be at least this.")
@@ -461,7 +262,7 @@ class Bound(_Section):
         return [limit for limit in limits if limit is not None]
 
 
-class Budget(_Section):
+class Budget(Section):
     """What one measured figure is held to. A number alone is its max."""
 
     min: float | None = Field(
@@ -490,10 +291,10 @@ class Budget(_Section):
         return self
 
 
-class Gate(_Section):
+class Gate(Section):
     """The quality bar."""
 
-    mode: Annotated[Literal["off", "warn", "enforce"], BeforeValidator(_off)] = Field(
+    mode: Annotated[Literal["off", "warn", "enforce"], BeforeValidator(off)] = Field(
         "enforce", description="off and warn block nothing; the record says which it was."
     )
     confidence: float = Field(
@@ -518,10 +319,10 @@ class Gate(_Section):
         "no model.",
     )
     metrics: Annotated[dict[str, Bound], AfterValidator(_at_least_one)]
-    slice_metrics: dict[str, Bound] = {}
+    slice_metrics: dict[str, Bound] = Field({})
     budgets: dict[
         str, Annotated[Budget, BeforeValidator(_budget, json_schema_input_type=float | Budget)]
-    ] = {}
+    ] = Field({})
 
     @model_validator(mode="after")
     def _more_is_better(self) -> Self:
@@ -531,7 +332,7 @@ class Gate(_Section):
         return self
 
 
-class Registry(_Section):
+class Registry(Section):
     """The MLflow tracking server and the names of the aliases."""
 
     tracking_uri: str = Field(
@@ -547,7 +348,7 @@ class Registry(_Section):
     )
 
 
-class Image(_Section):
+class Image(Section):
     """How the image is built and what it is called."""
 
     repository: str = Field(description="Image name without a tag, such as ghcr.io/acme/fraud.")
@@ -573,7 +374,7 @@ class Image(_Section):
         return self
 
 
-class Load(_Section):
+class Load(Section):
     """What test-image sends to measure the service at work."""
 
     requests: int = Field(400, ge=20, description="How many in all.")
@@ -581,7 +382,7 @@ class Load(_Section):
     rows: int = Field(1, ge=1, description="Rows of the examples in each.")
 
 
-class Serving(_Section):
+class Serving(Section):
     """How to talk to the running service. The defaults are MLflow's scoring protocol."""
 
     port: int = Field(8080, ge=1, le=65535, description="Port inside the container.")
@@ -597,7 +398,7 @@ class Serving(_Section):
     load: Load = Load()
 
 
-class Deploy(_Section):
+class Deploy(Section):
     """What puts a release on an environment."""
 
     kind: Literal["docker", "command", "kubernetes"]
@@ -643,7 +444,7 @@ class Deploy(_Section):
         return self
 
 
-class Environment(_Section):
+class Environment(Section):
     """A place that runs one release at a time."""
 
     after: str | None = Field(None, description="Environment that must hold the release first.")
@@ -661,7 +462,7 @@ class Environment(_Section):
         return self
 
 
-class Config(_Section):
+class Config(Section):
     """A service's tidegate.yaml. Sections are optional: a command asks for those it needs."""
 
     version: Literal[1] = 1
@@ -669,22 +470,23 @@ class Config(_Section):
     model: str = Field("", description="Registered model name. Default: the service's name.")
     model_path: str = Field("models/model", description="The MLflow model folder that was trained.")
     task: Literal["binary", "multiclass", "regression"] = "binary"
-    override_label: Annotated[str, BeforeValidator(_off), Field(min_length=1)] = Field(
+    override_label: Annotated[str, BeforeValidator(off), Field(min_length=1)] = Field(
         "tidegate-override",
         description="Label by which a maintainer lets one blocked commit through; off: nobody can. "
         "docs/policy.md tells.",
     )
-    data: dict[str, Dataset] = {}
+    data: dict[str, Dataset] = Field({})
     evaluation: Evaluation | None = None
     gate: Gate | None = None
     registry: Registry = Registry()
     image: Image | None = None
     serving: Serving = Serving()
-    environments: dict[str, Environment] = {}
+    environments: dict[str, Environment] = Field({})
+    watch: Watch | None = None
 
     _path: Path = Path("tidegate.yaml")
     # Where flags took the place of the file: the last part of a key, and the flag that gave it.
-    _flags: dict[str, str] = {}
+    _flags: dict[str, str] = PrivateAttr({})
     # Other folders than the config's: of the code of the base branch, and of what the pipeline
     # wrote in a job of its own.
     _code: Path | None = None
@@ -749,6 +551,11 @@ class Config(_Section):
         if self.image is None:
             raise self._missing("image")
         return self.image
+
+    def need_watch(self) -> Watch:
+        if self.watch is None:
+            raise self._missing("watch")
+        return self.watch
 
     def need_dataset(self, name: str) -> Dataset:
         if name not in self.data:

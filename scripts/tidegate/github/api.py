@@ -112,6 +112,11 @@ class GitHub:
             if error.status != 404:
                 raise
 
+    def start_workflow(self, file: str, inputs: Mapping[str, str]) -> None:
+        """Start a workflow on the default branch, as a person would by its button."""
+        body = {"ref": self.get("")["default_branch"], "inputs": dict(inputs)}
+        self._request("POST", self._url(f"actions/workflows/{file}/dispatches"), body)
+
     def login(self) -> str | None:
         """Login of the token's user; None for the token of a run or an app, which has none."""
         try:

@@ -35,6 +35,7 @@ OUTPUTS: Mapping[str, Mapping[str, Callable[[Report], str | None]]] = {
     },
     "promote": {"release": lambda r: r["after"], "before": lambda r: r["before"]},
     "rollback": {"release": lambda r: r["after"], "before": lambda r: r["before"]},
+    "incident": {"url": lambda report: report["url"], "act": lambda report: report["act"]},
     "comment": {"url": lambda report: report["url"]},
 }
 MAX_SUMMARY = 1_000_000  # bytes; GitHub drops a longer summary whole

@@ -61,6 +61,7 @@ KEYS: Mapping[str, Part] = {
     "image": Part.LATER,
     "serving": Part.LATER,
     "environments": Part.LATER,
+    "watch": Part.LATER,
 }
 
 

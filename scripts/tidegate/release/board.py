@@ -12,13 +12,15 @@ from tidegate.errors import GitHubError
 from tidegate.release.status import Known
 from tidegate.release.trend import Trend, trend
 from tidegate.verdict import Verdict
+from tidegate.watch.chronicle import chronicle
 
 
 @dataclass(frozen=True)
 class BoardReport:
     """Everything that is on the board. It never blocks: a board that shows trouble is made, too.
 
-    releases: how many there are in all.
+    releases: how many there are in all; watch: what the watches found, None where nothing is
+    watched.
     """
 
     service: str
@@ -28,6 +30,7 @@ class BoardReport:
     releases: int
     trend: Trend
     approvals: Mapping[str, Any]
+    watch: Mapping[str, Any] | None = None
     blocked: bool = False
 
     @property
@@ -47,6 +50,7 @@ class BoardReport:
             "releases": self.releases,
             "trend": self.trend.to_dict(),
             "approvals": dict(self.approvals),
+            "watch": self.watch,
         }
 
 
@@ -61,6 +65,7 @@ def board(config: Config, context: Context) -> BoardReport:
         len(known.releases),
         trend(known.registry, known.releases),
         _approvals(config, context),
+        chronicle(config, known.registry),
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ import httpx
 
 from tidegate.config import Serving
 from tidegate.errors import DeployError
+from tidegate.release.predictions import Numbers, difference, finite, numbers
 from tidegate.verdict import Verdict
 
 POLL_SECONDS = 0.1
@@ -38,7 +38,7 @@ class Example:
     """A row of the evaluation set as a request, and the offline prediction for it."""
 
     request: Mapping[str, Any]
-    expected: float
+    expected: Numbers
 
 
 def read_examples(path: Path) -> list[Example]:
@@ -46,7 +46,7 @@ def read_examples(path: Path) -> list[Example]:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
         rows = [json.loads(line) for line in lines if line.strip()]
-        examples = [Example(dict(row["request"]), _finite(row["expected"])) for row in rows]
+        examples = [Example(dict(row["request"]), finite(row["expected"])) for row in rows]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DeployError(
             f"the examples cannot be read: {type(error).__name__}: {error}",
@@ -60,12 +60,6 @@ def read_examples(path: Path) -> list[Example]:
             remedy="write some rows of the evaluation set in the pipeline",
         )
     return examples
-
-
-def _finite(value: Any) -> float:
-    if not math.isfinite(number := float(value)):
-        raise ValueError(f"{number} is no prediction")
-    return number
 
 
 class RunningService:
@@ -115,25 +109,28 @@ class RunningService:
         try:
             answer = self.predict(rows)
             answer.raise_for_status()
-            predictions = [float(value) for value in answer.json()["predictions"]]
+            predictions = [numbers(value) for value in answer.json()["predictions"]]
         except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
             return Check("predictions", Verdict.FAIL, f"no predictions: {error}")
         if len(predictions) != len(rows):
             return Check(
                 "predictions", Verdict.FAIL, f"{len(predictions)} answers to {len(rows)} rows"
             )
-        differences = [
-            abs(given - example.expected)
-            for given, example in zip(predictions, examples, strict=True)
-        ]
+        try:
+            differences = [
+                difference(given, example.expected)
+                for given, example in zip(predictions, examples, strict=True)
+            ]
+        except ValueError as error:
+            return Check("predictions", Verdict.FAIL, f"no predictions to compare: {error}")
         # Row by row, so that NaN, which compares false with everything, fails.
         equal = all(difference <= self._serving.tolerance for difference in differences)
-        difference = max(differences)
+        greatest = max(differences)
         verdict = Verdict.PASS if equal else Verdict.FAIL
         return Check(
             "predictions",
             verdict,
-            f"{len(rows)} rows, greatest difference from the offline table {difference:.3g}, "
+            f"{len(rows)} rows, greatest difference from the offline table {greatest:.3g}, "
             f"tolerated {self._serving.tolerance:g}",
         )
 

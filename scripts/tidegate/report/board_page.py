@@ -6,8 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tidegate.report import watch_figures
 from tidegate.report.escape import plain
 from tidegate.report.numbers import plural
+from tidegate.report.times import moment
 from tidegate.report.trend_chart import Chart, chart
 
 Report = Mapping[str, Any]
@@ -46,7 +48,7 @@ class Metric:
 def contents(report: Report) -> Iterator[dict[str, Any]]:
     """What the template is given, from everything to the least of it."""
     if report["error"] is not None:
-        yield {"report": report, "events": [], "metrics": [], "running": {}}
+        yield {"report": report, "events": [], "metrics": [], "running": {}, "figures": []}
         return
     running = _running(report)
     for shown in _STEPS:
@@ -55,6 +57,7 @@ def contents(report: Report) -> Iterator[dict[str, Any]]:
             "events": report["ledger"][::-1][: shown.events],
             "metrics": _metrics(report, running, shown),
             "running": running,
+            "figures": watch_figures.figures(report, shown.metrics),
         }
 
 
@@ -78,6 +81,8 @@ def noted(report: Report) -> str:
     held = [item["name"] for item in report["environments"] if item["hold"]]
     waiting = len(report["approvals"]["waiting"])
     told = f"On hold: {_listed(held)}." if held else "No environment is on hold."
+    if incident := watch_figures.going_on(report):
+        told = f"{_listed(incident['failing'])} not well since {moment(incident['since'])}. {told}"
     if not report["approvals"]["asked"]:
         return told
     if not waiting:

@@ -22,6 +22,7 @@ from tidegate.report import (
     slice_chart,
     times,
     trend_chart,
+    watch_wording,
     wording,
 )
 from tidegate.report.claim import Claim
@@ -171,6 +172,37 @@ def _policies(reports: Mapping[str, Report]) -> list[Mapping[str, Any]]:
     ]
 
 
+def render_issue(
+    report: Report, state: str, repository_url: str, started: Report | None = None
+) -> str:
+    """The issue of an incident that goes on. state: what the next run has to know, not shown.
+
+    started: what was started for it, when, and in which run.
+    """
+    return _fitting(
+        "incident.md.j2",
+        _SHORTER,
+        MAX_COMMENT,
+        f"[the full report]({report['run_url']})" if report["run_url"] else "the full report",
+        report=report,
+        state=state,
+        repository_url=repository_url,
+        started=started,
+        version=__version__,
+    )
+
+
+def render_note(what: str, report: Report, parts: Sequence[str]) -> str:
+    """A comment on an incident's issue. what: ended, more (parts fail) or duplicate."""
+    template = _environment().get_template("incident-note.md.j2")
+    return template.render(what=what, report=report, parts=parts)
+
+
+def sentence(text: str) -> str:
+    """One line of somebody else's words, as a sentence."""
+    return f"{escape.markdown(text[:1].upper() + text[1:])}."
+
+
 def _fitting(name: str, steps: Sequence[_Shown], limit: int, more: str, **values: Any) -> str:
     """A template with as much of the long lists as fits into `limit` characters.
 
@@ -211,6 +243,11 @@ def _code(text: object, limit: int = 120) -> str:
 
 def _block(text: object) -> str:
     return escape.block(text, _MOST.get())
+
+
+def incident_marker(service: str) -> str:
+    """What tells this service's issue from others: its first line, not shown."""
+    return f"<!-- tidegate:incident service={escape.markdown(service)} -->"
 
 
 def _rule(check: Report) -> str:
@@ -355,8 +392,10 @@ def _environment() -> Environment:
         "slice_chart": _slice_chart,
         "how": _BASELINES,
         "keys": _keys,
+        "incident_marker": incident_marker,
         "marker": marker,
         "trend": trend_chart,
+        "watch": watch_wording,
         "wording": wording,
     }
     return environment

@@ -25,6 +25,7 @@ from tidegate.report import (
     rules,
     times,
     trend_chart,
+    watch_wording,
     wording,
 )
 from tidegate.report.templating import template_environment
@@ -97,6 +98,7 @@ def _environment() -> Environment:
         "findings": findings,
         "times": times,
         "trend": trend_chart,
+        "watch": watch_wording,
         "wording": wording,
         "histogram": histogram,
         "marks": data_page.marks,

@@ -45,6 +45,7 @@ _BUDGET = _object(
     limit=_NUMBER_OR_NULL,
     min=_NUMBER_OR_NULL,
 )
+_ERROR = _object(what=_TEXT, where=_TEXT_OR_NULL, remedy=_TEXT_OR_NULL)
 _SEEN = _object(name=_TEXT, verdict=_VERDICT, detail=_TEXT)
 _STEP = _object(name=_TEXT, verdict=_VERDICT, seconds=_NUMBER, detail=_TEXT)
 _EVENT = _object(
@@ -296,6 +297,42 @@ _WAITING = _object(
     reviewers=_list(_TEXT),
     wait_minutes=_COUNT,
 )
+_FIGURE = _object(name=_TEXT, value=_NUMBER, min=_NUMBER_OR_NULL, max=_NUMBER_OR_NULL)
+_PART_VERDICT: Schema = {"enum": ["pass", "fail", "inconclusive", None]}
+_STANDING: Mapping[str, Schema] = {
+    "state": {"enum": ["passing", "suspected", "failing", "recovering", "unsure", "undecided"]},
+    "since": _TEXT_OR_NULL,
+    "last_pass": _TEXT_OR_NULL,
+    "passes": _COUNT,
+}
+_PART = _object(
+    part=_TEXT,
+    kind={"enum": ["data", "labels", "objectives", "freshness", "cost"]},
+    name=_TEXT,
+    verdict=_PART_VERDICT,
+    summary=_TEXT,
+    changes=_list(_object(what=_TEXT, verdict=_VERDICT, detail=_TEXT)),
+    figures=_list(_FIGURE),
+    results=_list(_RESULT),
+    notes=_list(_TEXT),
+    error=_nullable(_ERROR),
+    **_STANDING,
+    brought_by=_nullable(_EVENT),
+    runbook=_object(path=_TEXT, in_repository=_TEXT_OR_NULL, exists=_FLAG),
+)
+_INCIDENT = _object(
+    begun=_TEXT,
+    since=_TEXT,
+    parts=_list(_TEXT),
+    failing=_list(_TEXT),
+    ended=_TEXT_OR_NULL,
+)
+_ACTION = _object(
+    kind={"enum": ["retrain", "roll-back"]},
+    workflow={"type": ["string", "null"], "pattern": r"^[\w.-]+\.ya?ml$"},
+    inputs=_map(_TEXT),
+    why=_TEXT,
+)
 _COMMAND: Mapping[str, Schema] = {"command": _TEXT, "seconds": _NUMBER}
 _MOVE: Mapping[str, Schema] = {
     "environment": _TEXT,
@@ -406,6 +443,26 @@ FIELDS: Mapping[str, Mapping[str, Schema]] = {
         ),
     },
     "card": {"path": _TEXT, "record_digest": _TEXT, "body": _TEXT},
+    "watch": {
+        "commit": _TEXT_OR_NULL,
+        "at": _TEXT,
+        "environment": _TEXT_OR_NULL,
+        "release": _TEXT_OR_NULL,
+        "since": _TEXT_OR_NULL,
+        "parts": _list(_PART),
+        "rule": _object(fails=_COUNT, runs=_COUNT, passes=_COUNT),
+        "incident": _nullable(_INCIDENT),
+        "action": _nullable(_ACTION),
+        "recorded": _FLAG,
+        "run_url": _TEXT_OR_NULL,
+    },
+    "incident": {
+        "did": {"enum": ["opened", "updated", "closed", "left", "nothing", "started"]},
+        "detail": _TEXT,
+        "url": _TEXT_OR_NULL,
+        "act": {"enum": ["retrain", "roll-back", None]},
+        "body": _TEXT,
+    },
     "comment": {
         "headline": _TEXT,
         "path": _TEXT,
@@ -429,6 +486,24 @@ FIELDS: Mapping[str, Mapping[str, Schema]] = {
 
 # Verb -> fields that were added to it, which the reports of earlier versions lack.
 ADDED: Mapping[str, Mapping[str, Schema]] = {
+    "board": {
+        "watch": _nullable(
+            _object(
+                runs=_COUNT,
+                at=_TEXT_OR_NULL,
+                parts=_list(_object(part=_TEXT, verdict=_PART_VERDICT, **_STANDING)),
+                figures=_list(
+                    _object(
+                        name=_TEXT,
+                        min=_NUMBER_OR_NULL,
+                        max=_NUMBER_OR_NULL,
+                        points=_list(_object(at=_TEXT, release=_TEXT_OR_NULL, value=_NUMBER)),
+                    )
+                ),
+                incidents=_list(_INCIDENT),
+            )
+        )
+    },
     "gate-model": {"curves": _nullable(_object(candidate=_CURVE, baseline=_nullable(_CURVE)))},
 }
 
@@ -444,7 +519,7 @@ def report_schema(verb: str) -> Schema:
         "verb": {"const": verb},
         "verdict": {"enum": ["pass", "fail", "inconclusive", None]},
         "blocked": _FLAG,
-        "error": _nullable(_object(what=_TEXT, where=_TEXT_OR_NULL, remedy=_TEXT_OR_NULL)),
+        "error": _nullable(_ERROR),
         "service": _TEXT_OR_NULL,
     }
     added = {"seconds": {**_NUMBER, "minimum": 0}, **ADDED.get(verb, {})}

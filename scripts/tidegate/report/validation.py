@@ -29,10 +29,10 @@ class ReportError(TidegateError):
         )
 
 
-def parse_report(verb: str, content: bytes, commit: str) -> dict[str, Any]:
+def parse_report(verb: str, content: bytes, commit: str | None) -> dict[str, Any]:
     """A verb's report from its bytes, as its schema has it; no NaN, nothing deeper than it needs.
 
-    commit: the one that it must be of. Raises ReportError.
+    commit: the one that it must be of, if any. Raises ReportError.
     """
     try:
         report = json.loads(content.decode("utf-8"), parse_constant=_no_number, parse_float=_finite)
@@ -44,7 +44,7 @@ def parse_report(verb: str, content: bytes, commit: str) -> dict[str, Any]:
         place = "".join(f"[{part!r}]" for part in broken.absolute_path) or "the report"
         raise ReportError(verb, f"{plain(place, 120)}: {plain(broken.message, 200)}")
     assert isinstance(report, dict)  # noqa: S101 - the schema has seen to it
-    if (report.get("commit") or commit) != commit:
+    if commit is not None and (report.get("commit") or commit) != commit:
         raise ReportError(verb, "it is of another commit")
     return report
 

@@ -88,6 +88,7 @@ OWN: Mapping[str, Any] = {
     "image": {"repository": "store"},
     "serving": {"port": 9090},
     "environments": {"staging": {"deploy": {"kind": "docker", "port": 1}}},
+    "watch": {"model-max-age": "90d"},
 }  # fmt: skip
 
 

@@ -222,7 +222,7 @@ def test_board__in_a_browser__reads_well_in_light_dark_and_on_a_phone(
     from tidegate.report.page import render_page
 
     page = history.folder / "board.html"
-    text = render_page("board", decided("board", board(history.config, history.context)))
+    text = render_page("board", decided("board", board(history.config, history.context), 0.0))
     page.write_text(str(text))
     with Browser() as browser:
         for name, width, dark in (

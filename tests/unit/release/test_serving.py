@@ -10,7 +10,7 @@ import pytest
 from answering import EXAMPLES, Answer, answering, connecting, predictions
 from shop import free_port
 from tidegate.errors import DeployError
-from tidegate.release.serving import read_examples
+from tidegate.release.serving import Example, read_examples
 
 
 @pytest.mark.parametrize(
@@ -37,6 +37,30 @@ def test_check_predictions__must_repeat_the_offline_ones(
 ) -> None:
     with answering(answer) as service:
         check = service.check_predictions(EXAMPLES)
+    assert (str(check.verdict), said in check.detail) == (verdict, True), check
+
+
+@pytest.mark.parametrize(
+    ("answer", "verdict", "said"),
+    [
+        (predictions({"a": 0.75, "b": 0.25}), "pass", "1 rows, greatest difference"),
+        (predictions({"b": 0.25, "a": 0.75}), "pass", "1 rows, greatest difference"),
+        (predictions({"a": 0.75, "b": 0.26}), "fail", "0.01"),
+        (predictions({"a": 0.25, "b": 0.75}), "fail", "0.5"),
+        (predictions({"a": float("nan"), "b": 0.25}), "fail", "nan"),
+        (predictions({"a": 0.75}), "fail", "an answer of 1 numbers (a) where 2 numbers (a, b)"),
+        (predictions({"a": 0.75, "c": 0.25}), "fail", "(a, c)"),
+        (predictions([0.75, 0.25]), "fail", "(0, 1)"),
+        (predictions(0.75), "fail", "an answer of one number"),
+        (predictions("a"), "fail", "no predictions"),
+        (predictions({}), "fail", "no predictions"),
+    ],
+)
+def test_check_predictions__of_several_classes_are_compared_class_by_class(
+    answer: Answer, verdict: str, said: str
+) -> None:
+    with answering(answer) as service:
+        check = service.check_predictions([Example({"x": 1.0}, {"a": 0.75, "b": 0.25})])
     assert (str(check.verdict), said in check.detail) == (verdict, True), check
 
 
@@ -75,6 +99,9 @@ def test_wait_until_ready__says_why_it_gave_up() -> None:
         ('{"request": {"x": 1}, "expected": null}', "cannot be read"),
         ('{"request": 3, "expected": 1}', "cannot be read"),
         ('{"request": {"x": 1}, "expected": NaN}', "cannot be read"),
+        ('{"request": {"x": 1}, "expected": {}}', "without a number"),
+        ('{"request": {"x": 1}, "expected": {"a": 0.5, "b": NaN}}', "cannot be read"),
+        ('{"request": {"x": 1}, "expected": {"a": {"b": 0.5}}}', "cannot be read"),
     ],
 )
 def test_read_examples__what_holds_a_service_to_nothing_is_an_error(

@@ -12,7 +12,16 @@ from hypothesis import strategies as st
 
 from browser import CHROMIUM, Browser
 from rendered_page import Page
-from sample_reports import board_report, environment, event, full_board_report, point, undecided
+from sample_reports import (
+    board_report,
+    chronicle,
+    environment,
+    event,
+    full_board_report,
+    incident,
+    point,
+    undecided,
+)
 from tidegate.report.page import MAX_PAGE, render_page
 
 
@@ -90,6 +99,32 @@ def test_board_page__trouble__is_said_at_the_top_and_at_its_place():
         "version 3",
     ):
         assert part in text, part
+
+
+def test_board_page__an_incident__is_said_at_the_top_and_at_its_place():
+    failing = {**chronicle()["parts"][0], "state": "failing", "since": incident()["since"]}
+    over = incident(begun="2026-11-02T06:00:00+00:00", since="2026-11-01T06:00:00+00:00",
+                    ended="2026-11-05T06:00:00+00:00", failing=[])  # fmt: skip
+    known = chronicle(parts=[failing], incidents=[incident(), over])
+    text = Page(rendered(board_report(watch=known))).text
+
+    for part in (
+        "labels.arrived not well since 2026-11-25 06:00 UTC. No environment is on hold.",
+        "Looked at in 3 runs, the last on 2026-11-26 06:00 UTC",
+        "✕ fails",
+        "goes on",
+        "4 days",
+        "objectives.errors/errors over time",
+        "0.0020 on 2026-11-26 06:00 UTC, the newest of 3 runs, between 0 and 0.0020",
+        "Asked for: at most 0.01.",
+    ):
+        assert part in text, part
+
+
+def test_board_page__nothing_watched_yet__says_how_and_nothing_at_all_where_nothing_is_to_be():
+    none = chronicle(runs=0, at=None, parts=[], figures=[])
+    assert "Nothing was watched yet" in Page(rendered(board_report(watch=none))).text
+    assert "At work" not in Page(rendered(board_report())).text
 
 
 def test_board_page__what_could_not_be_seen__never_reads_as_it_should_be():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import re
 from typing import Any
 
 import pytest
@@ -21,7 +23,7 @@ from sample_reports import (
     undecided,
     worse_slice,
 )
-from tidegate.report import history
+from tidegate.report import history, terminal
 from tidegate.report.markdown import MAX_COMMENT, length, render_comment, render_verb
 
 RUN = "https://github.com/acme/flights/actions/runs/42"
@@ -96,6 +98,18 @@ def test_summary__any_text_in_the_gates_report__is_shown_and_never_acted_on(text
 
     assert structure(evil) == structure(plain)
     assert linked_by_github(read(evil)) == []
+
+
+@settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.too_slow])
+@given(HOSTILE)
+def test_terminal__any_text_anywhere__is_no_command_and_no_code(text):
+    stream = io.StringIO()
+    terminal.show(comment(f"a {text}"), stream)
+    shown = stream.getvalue()
+
+    assert not {"\x1b", "\u202e", "\x07", "\r"} & {*shown}
+    assert re.search(r"^\s*::\w|##\[", shown, re.MULTILINE) is None
+    assert "```mermaid" not in shown
 
 
 @pytest.mark.parametrize("name", ["x" * 400, "|@" * 200, "\U0001f9ff" * 400])

@@ -15,6 +15,7 @@ from sample_reports import (
     board_report,
     budget,
     check,
+    chronicle,
     command_report,
     data_report,
     dataset,
@@ -24,11 +25,13 @@ from sample_reports import (
     example,
     full_board_report,
     full_data_report,
+    full_watch_report,
     gate_report,
     no_drift,
     release,
     result,
     undecided,
+    watch_report,
     worse_slice,
 )
 from tidegate.cli import VERBS
@@ -48,6 +51,13 @@ MOVE = {
         {"name": "deploy", "verdict": "pass", "seconds": 3.1, "detail": "port 8080"},
     ],
     "event": EVENT,
+}
+INCIDENT = {
+    "did": "opened",
+    "detail": "opened https://github.com/acme/flight-delay/issues/4",
+    "url": "https://github.com/acme/flight-delay/issues/4",
+    "act": None,
+    "body": "### Incident\n",
 }
 COMMENT = {"headline": "✅ Ready to merge", "body": "## ✅ Ready to merge\n"}
 OWN: dict[str, dict[str, Any]] = {
@@ -130,6 +140,7 @@ OWN: dict[str, dict[str, Any]] = {
         "notes": [],
     },
     "card": {"path": "MODEL_CARD.md", "record_digest": "sha256:be", "body": "a card"},
+    "incident": INCIDENT,
     "comment": {**COMMENT, "path": "comment.md", "url": None, "posted": False},
     "pr": {**COMMENT, "reports": {}},
     "verify-record": {
@@ -148,6 +159,7 @@ OWN: dict[str, dict[str, Any]] = {
 }
 REPORTS = {
     "board": board_report(),
+    "watch": watch_report(),
     "check-data": data_report(dataset(check())),
     "gate-model": gate_report(result(), worse_slice(), budgets=[budget()], notes=["a note"]),
     "pull-data": command_report("pull-data"),
@@ -171,6 +183,8 @@ def test_report_schema__a_report_and_an_undecided_one__are_valid(verb):
         validator.validate(full_data_report())
     if verb == "board":
         validator.validate(full_board_report())
+    if verb == "watch":
+        validator.validate(full_watch_report())
     validator.validate({**undecided(verb), "service": None})
 
 
@@ -510,6 +524,13 @@ def test_render_verb__run_address_that_is_not_of_the_web__is_no_link(url):
     assert f"]({url[:4]}" not in render_verb("status", report)
 
 
+def test_render_verb__board__has_what_the_watches_found():
+    failing = {**chronicle()["parts"][0], "state": "failing", "since": "2026-11-25T06:00:00Z"}
+    seen = read(render_verb("board", board_report(watch=chronicle(parts=[failing])))).text
+    assert "objectives.errors" in seen
+    assert "2026-11-25 06:00" in seen
+
+
 def test_render_verb__board__has_environments_approvals_metrics_and_the_newest_events():
     events = [event(reason=f"number {n}") for n in range(30)]
     seen = read(render_verb("board", board_report(ledger=events))).text
@@ -542,3 +563,20 @@ def test_render_verb__rollback__says_that_it_leaves_a_hold_and_how_it_ends():
     assert hint not in read(render_verb("promote", REPORTS["promote"])).text
     refused = {**REPORTS["rollback"], "verdict": "fail", "blocked": True}
     assert hint not in read(render_verb("rollback", refused)).text
+
+
+def test_show__a_terminal_of_80_columns__cuts_no_figure_short(monkeypatch):
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("TERM", "dumb")
+    shown = Terminal()
+    terminal.show(render_verb("gate-model", gate_report(worse_slice(), worse_slice("DL"))), shown)
+    text = re.sub(r"\x1b\[[0-9;]*m", "", shown.getvalue())
+
+    assert max(map(len, text.splitlines())) <= 80
+    assert "xychart" not in text
+    for figure in ("▼0.0529", "▼0.0312", "▼0.0746", "0.6894", "3,981"):
+        assert figure in text, figure

@@ -10,6 +10,7 @@ from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, ValidationError
 
 from {{ cookiecutter.__package }}.contract import Row
+from {{ cookiecutter.__package }}.predict import Answer
 
 MAX_BYTES = 50_000_000
 MAX_ROWS = 100_000
@@ -30,13 +31,13 @@ class RefusedError(Exception):
 
 
 async def predict(
-    chunks: AsyncIterator[bytes], score: Callable[[Sequence[BaseModel]], list[float]]
-) -> list[float]:
+    chunks: AsyncIterator[bytes], score: Callable[[Sequence[BaseModel]], list[Answer]]
+) -> list[Answer]:
     """One prediction a row, in the rows' order. Raises RefusedError."""
-    predictions: list[float] = []
+    predictions: list[Answer] = []
     piece: list[Line] = []
 
-    def answer(lines: list[Line]) -> list[float]:
+    def answer(lines: list[Line]) -> list[Answer]:
         return score(read(lines))
 
     async for line in lines_of(chunks):

@@ -6,29 +6,29 @@ from pathlib import Path
 import polars as pl
 
 from {{ cookiecutter.__package }} import features
-from {{ cookiecutter.__package }}.predict import Predictor
+from {{ cookiecutter.__package }}.predict import Predictor, answers, columns
 
 EXAMPLES = 50
 
 
 def main() -> None:
     rows = pl.read_parquet("build/evaluation.parquet")
-    scored = rows.with_columns(score=Predictor()(rows))
+    predictions = Predictor()(rows)
     Path("reports").mkdir(exist_ok=True)
-    scored.select(*features.KEY, features.LABEL, "score", *features.CONTEXT).write_parquet(
-        "reports/predictions.parquet"
-    )
-    shown = scored.sort(features.KEY).gather_every(max(1, scored.height // EXAMPLES))
+    judged = rows.select(*features.KEY, features.LABEL, *features.CONTEXT)
+    judged.hstack(columns(predictions)).write_parquet("reports/predictions.parquet")
     # What the model sees of each row: on it tidegate scores the champion anew where it has to.
     rows.select(features.KEY).hstack(features.build(rows)).write_parquet(
         "build/evaluation-inputs.parquet"
     )
+    shown = rows.with_columns(expected=pl.Series(answers(predictions))).sort(features.KEY)
+    shown = shown.gather_every(max(1, rows.height // EXAMPLES))
     with Path("reports/examples.jsonl").open("w") as file:
         for row in shown.iter_rows(named=True):
             request = {name: row[name] for name in features.REQUEST}
-            line = {"request": request, "expected": row["score"]}
+            line = {"request": request, "expected": row["expected"]}
             file.write(json.dumps(line, default=str) + "\n")
-    print(f"{scored.height} predictions, {shown.height} examples")
+    print(f"{rows.height} predictions, {shown.height} examples")
 
 
 if __name__ == "__main__":

@@ -10,9 +10,18 @@ from mlflow.models import Model
 from numpy.typing import NDArray
 
 from {{ cookiecutter.__package }} import contract, features
-
+{% if cookiecutter.task == "multiclass" %}
+# What the service answers for a row: the probability of each class.
+Answer = dict[str, float]
+{% elif cookiecutter.task == "binary" %}
+# What the service answers for a row: the probability of the positive class.
+Answer = float
+{% else %}
+# What the service answers for a row: the value.
+Answer = float
+{% endif %}
 # Where the histogram of predictions is cut, for the metrics of the service.
-BUCKETS = tuple(step / 20 for step in range(1, 21))
+BUCKETS = {% if cookiecutter.task == "regression" %}features.BUCKETS{% else %}tuple(step / 20 for step in range(1, 21)){% endif %}
 
 
 class Predictor:
@@ -20,13 +29,52 @@ class Predictor:
         """Raises contract.ContractError for a model that other columns were meant for."""
         contract.hold(Model.load(folder).signature)
         self._model = mlflow.sklearn.load_model(str(folder))
+{%- if cookiecutter.task == "multiclass" %}
+        known = self._model.classes_.tolist()
+        self._columns = [known.index(name) for name in features.CLASSES]
+{%- endif %}
 
     def __call__(self, raw: pl.DataFrame) -> NDArray[np.float64]:
+{%- if cookiecutter.task == "multiclass" %}
+        """The probability of each class, as features.CLASSES orders them: one row a row."""
+        found: NDArray[np.float64] = self._model.predict_proba(model_inputs(raw))
+        return found[:, self._columns]
+{%- elif cookiecutter.task == "binary" %}
         """Probability of the positive class, one value a row."""
         scores: NDArray[np.float64] = self._model.predict_proba(model_inputs(raw))[:, 1]
         return scores
+{%- else %}
+        """One value a row."""
+        values: NDArray[np.float64] = self._model.predict(model_inputs(raw))
+        return values
+{%- endif %}
 
 
 def model_inputs(raw: pl.DataFrame) -> pd.DataFrame:
     """The features as scikit-learn takes them, without pyarrow: it would double the image."""
     return pd.DataFrame(features.build(raw).to_dict(as_series=False))
+
+
+def answers(predictions: NDArray[np.float64]) -> list[Answer]:
+    """What the service answers, and what it is held to after a deployment."""
+{%- if cookiecutter.task == "multiclass" %}
+    return [dict(zip(features.CLASSES, row, strict=True)) for row in predictions.tolist()]
+{%- else %}
+    values: list[Answer] = predictions.tolist()
+    return values
+{%- endif %}
+
+
+def spread(predictions: NDArray[np.float64]) -> list[float]:
+    """For the histogram of predictions{% if cookiecutter.task == "multiclass" %}: how sure it is of the class that it names{% endif %}."""
+    values: list[float] = predictions{% if cookiecutter.task == "multiclass" %}.max(axis=1){% endif %}.tolist()
+    return values
+
+
+def columns(predictions: NDArray[np.float64]) -> pl.DataFrame:
+    """As columns of the predictions table; tidegate.yaml names them."""
+{%- if cookiecutter.task == "multiclass" %}
+    return pl.DataFrame(predictions, schema=[f"score_{name}" for name in features.CLASSES])
+{%- else %}
+    return pl.DataFrame({"{{ cookiecutter.__output }}": predictions})
+{%- endif %}

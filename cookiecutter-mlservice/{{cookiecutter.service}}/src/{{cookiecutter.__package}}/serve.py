@@ -21,7 +21,7 @@ from pydantic import BaseModel, Field
 
 from {{ cookiecutter.__package }} import batch, contract, logs
 from {{ cookiecutter.__package }}.limits import Limited
-from {{ cookiecutter.__package }}.predict import Predictor
+from {{ cookiecutter.__package }}.predict import Answer, Predictor, answers
 from {{ cookiecutter.__package }}.telemetry import Observed, Telemetry
 
 MAX_ROWS = 1_000
@@ -38,7 +38,7 @@ class Rows(BaseModel):
 
 
 class Predictions(BaseModel):
-    predictions: list[float]
+    predictions: list[Answer]
 
 
 def create_app(folder: Path = Path("models/model")) -> FastAPI:
@@ -82,13 +82,12 @@ def create_app(folder: Path = Path("models/model")) -> FastAPI:
         """For Prometheus."""
         return Response(generate_latest(telemetry.registry), media_type=CONTENT_TYPE_LATEST)
 
-    def score(rows: Sequence[BaseModel]) -> list[float]:
+    def score(rows: Sequence[BaseModel]) -> list[Answer]:
         predictions = loaded["model"](contract.frame(rows))
         if not np.isfinite(predictions).all():
             raise ArithmeticError("a prediction that is no number")
-        given: list[float] = predictions.tolist()
-        telemetry.predicted(given)
-        return given
+        telemetry.predicted(predictions)
+        return answers(predictions)
 
     @app.post("/invocations")
     def invocations(rows: Rows) -> Predictions:

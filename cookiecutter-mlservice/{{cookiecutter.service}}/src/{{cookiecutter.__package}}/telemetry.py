@@ -4,16 +4,17 @@ import logging
 import os
 import re
 import time
-from collections.abc import Sequence
 from uuid import uuid4
 
+import numpy as np
 from fastapi.responses import JSONResponse
+from numpy.typing import NDArray
 from prometheus_client import CollectorRegistry, Counter, Histogram, Info, ProcessCollector
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from {{ cookiecutter.__package }}.logs import REQUEST_ID
-from {{ cookiecutter.__package }}.predict import BUCKETS
+from {{ cookiecutter.__package }}.predict import BUCKETS, spread
 
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 # An id that somebody sends goes into logs and back into a header: only what can do no harm there.
@@ -56,9 +57,9 @@ class Telemetry:
         for status in ("200", "500"):
             self.requests.labels("/invocations", status)
 
-    def predicted(self, predictions: Sequence[float]) -> None:
-        for prediction in predictions:
-            self.predictions.observe(prediction)
+    def predicted(self, predictions: NDArray[np.float64]) -> None:
+        for value in spread(predictions):
+            self.predictions.observe(value)
 
 
 class Observed:

@@ -15,7 +15,7 @@ import polars as pl
 import yaml
 from mlflow.models import infer_signature
 from sklearn.compose import make_column_transformer
-from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.ensemble import HistGradientBoosting{{ cookiecutter.__estimator }}
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OrdinalEncoder
 
@@ -39,7 +39,7 @@ def make_model(params: dict[str, Any]) -> Pipeline:
     columns = make_column_transformer(
         (encoder, features.CATEGORICAL), ("passthrough", features.NUMERIC)
     )
-    trees = HistGradientBoostingClassifier(
+    trees = HistGradientBoosting{{ cookiecutter.__estimator }}(
         categorical_features=categorical or None, random_state=0, **params
     )
     return make_pipeline(columns, trees)
@@ -57,11 +57,11 @@ def main() -> None:
     mlflow.sklearn.save_model(
         model,
         MODEL,
-        signature=infer_signature(example, model.predict_proba(example)[:, 1]),
+        signature=infer_signature(example, model.{{ cookiecutter.__predict }}(example){{ "[:, 1]" if cookiecutter.task == "binary" }}),
         pip_requirements=[f"{name}=={version(name)}" for name in REQUIREMENTS],
         skops_trusted_types=TRUSTED,
         # So that tidegate can score this version anew, on an evaluation set of a later day.
-        pyfunc_predict_fn="predict_proba",
+        pyfunc_predict_fn="{{ cookiecutter.__predict }}",
     )
     Path("reports").mkdir(exist_ok=True)
     Path("reports/measurements.json").write_text(json.dumps({"train-minutes": minutes}) + "\n")

@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 
 from flight_delay import contract, features
 
+# What the service answers for a row: the probability of the positive class.
+Answer = float
+
 # Where the histogram of predictions is cut, for the metrics of the service.
 BUCKETS = tuple(step / 20 for step in range(1, 21))
 
@@ -30,3 +33,20 @@ class Predictor:
 def model_inputs(raw: pl.DataFrame) -> pd.DataFrame:
     """The features as scikit-learn takes them, without pyarrow: it would double the image."""
     return pd.DataFrame(features.build(raw).to_dict(as_series=False))
+
+
+def answers(predictions: NDArray[np.float64]) -> list[Answer]:
+    """What the service answers, and what it is held to after a deployment."""
+    values: list[Answer] = predictions.tolist()
+    return values
+
+
+def spread(predictions: NDArray[np.float64]) -> list[float]:
+    """For the histogram of predictions."""
+    values: list[float] = predictions.tolist()
+    return values
+
+
+def columns(predictions: NDArray[np.float64]) -> pl.DataFrame:
+    """As columns of the predictions table; tidegate.yaml names them."""
+    return pl.DataFrame({"score": predictions})

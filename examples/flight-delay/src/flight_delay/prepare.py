@@ -14,12 +14,11 @@ def main() -> None:
     Path("build").mkdir(exist_ok=True)
     for name, rows in zip(("train", "evaluation"), features.split(raw, params), strict=True):
         rows.write_parquet(f"build/{name}.parquet")
-        share = rows[features.LABEL].sum() / rows.height
-        print(f"{name}: {rows.height} rows, {share:.1%} positive")
+        print(f"{name}: {rows.height} rows")
 
 
 def read_raw() -> pl.DataFrame:
-    files = sorted(path for path in Path("data").rglob("*.parquet"))
+    files = sorted(Path("data").rglob("*.parquet"))
     return pl.concat([pl.read_parquet(path) for path in files])
 
 

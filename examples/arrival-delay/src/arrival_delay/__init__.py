@@ -1,0 +1,1 @@
+"""Says how many minutes late a flight that has just left New York will arrive."""
