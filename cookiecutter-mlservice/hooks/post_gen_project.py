@@ -50,6 +50,8 @@ def link(template, folder):
     print("done: link to the template, for `uvx cruft update`")
 
 
+if ANSWERS["deployer"] != "kubernetes":
+    shutil.rmtree("deploy/kubernetes")
 # Cruft, which compares two renderings, does not say where the template lies: it needs no more.
 if "_repo_dir" not in ANSWERS:
     sys.exit()

@@ -17,7 +17,10 @@ IMAGE = {{ cookiecutter.image | tojson }}
 RUNNER = {{ cookiecutter.runner | tojson }}
 
 # Python packages that the service imports: one of its own by that name would hide them.
-TAKEN = {"fastapi", "mlflow", "numpy", "pandas", "pandera", "polars", "pydantic", "sklearn", "skops", "tests", "uvicorn", "yaml"}
+TAKEN = {
+    *("fastapi", "mlflow", "numpy", "pandas", "pandera", "polars", "prometheus_client", "pydantic"),
+    *("sklearn", "skops", "starlette", "tests", "uvicorn", "yaml"),
+}
 # YAML reads these as something else than a name.
 NO_NAMES = {"false", "n", "no", "null", "off", "on", "true", "y", "yes"}
 LOGIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9]|-(?=[A-Za-z0-9])){0,38}")

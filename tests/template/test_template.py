@@ -187,7 +187,19 @@ def test_template__service_passes_its_own_tests_linters_pipeline_and_checks(
     run("make", "test")
     run("make", "data")
     assert "Ready to merge" in run("make", "pr")
+    run("make", "card")
+    assert "brier-score" in (service / "MODEL_CARD.md").read_text()
     assert "All is well" in run("tidegate", "doctor", "--only", "config")
+    behaviours = service / "tests/behaviours.py"
+    behaviours.write_text(behaviours.read_text().replace('{"mean_radius": 25}, 0.5', "{}, 2"))
+    stopped = subprocess.run(
+        ["tidegate", "reproduce-pipeline"],
+        cwd=service, env=environ, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert stopped.returncode == 2
+    assert (
+        "a large tumour is more likely to be malignant: {} must give at least 2" in stopped.stderr
+    )
     found = {check.name: check for check in checks_of_the_running(service, environ)}
     assert [check for check in found.values() if check.verdict is not Verdict.PASS] == []
     assert {"predictions", "bad request: deep nesting", "load"} <= set(found)

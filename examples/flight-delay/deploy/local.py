@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 HERE = Path(__file__).resolve().parents[1]
 SHIPPED = ("pyproject.toml", "uv.lock", "src")
-STARTUP_SECONDS = 60
+STARTUP_SECONDS = 120
 
 
 def main() -> int:

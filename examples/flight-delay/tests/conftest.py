@@ -1,7 +1,9 @@
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from fastapi.testclient import TestClient
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -21,3 +23,12 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
         features.with_label(RAW).write_parquet("build/train.parquet")
         train.main()
     return folder / train.MODEL
+
+
+@pytest.fixture(scope="session")
+def client(model: Path) -> Iterator[TestClient]:
+    from flight_delay.serve import create_app
+
+    # A failure must be an answer, as it is to a client that is somewhere else.
+    with TestClient(create_app(model), raise_server_exceptions=False) as client:
+        yield client

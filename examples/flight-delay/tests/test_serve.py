@@ -1,22 +1,45 @@
-from collections.abc import Iterator
-from pathlib import Path
+import json
+import threading
 
+import anyio.to_thread
+import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
-from flight_delay.serve import MAX_BYTES, MAX_REASONS, MAX_ROWS, create_app
+from flight_delay import contract, features
+from flight_delay.limits import MAX_BYTES
+from flight_delay.predict import Predictor
+from flight_delay.serve import MAX_REASONS, MAX_ROWS
 
 from sample import REQUEST
 
 
-@pytest.fixture(scope="session")
-def client(model: Path) -> Iterator[TestClient]:
-    with TestClient(create_app(model)) as client:
-        yield client
+@pytest.mark.parametrize("path", ["/health", "/ready"])
+def test_ready__says_so_and_which_release_it_is(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    monkeypatch.setenv("TIDEGATE_RELEASE", "v3-0123456")
+    answer = client.get(path).json()
+    assert (answer["status"], answer["release"]) == ("ready", "v3-0123456")
 
 
-def test_health__says_that_it_is_ready(client: TestClient) -> None:
-    assert client.get("/health").json()["status"] == "ready"
+def test_live__answers_while_no_worker_is_free_and_ready_does_not(client: TestClient) -> None:
+    assert client.portal is not None
+    workers = client.portal.call(anyio.to_thread.current_default_thread_limiter)
+    free, waiting = workers.total_tokens, threading.Event()
+
+    def ask() -> None:
+        client.get("/ready")
+        waiting.set()
+
+    client.portal.call(lambda: setattr(workers, "total_tokens", 0))
+    try:
+        threading.Thread(target=ask).start()
+        assert client.get("/live").json() == {"status": "alive"}
+        assert not waiting.wait(0.5)
+    finally:
+        client.portal.call(lambda: setattr(workers, "total_tokens", free))
+    assert waiting.wait(10)
 
 
 def test_invocations__one_prediction_a_row(client: TestClient) -> None:
@@ -42,6 +65,37 @@ def test_invocations__bad_request_is_refused_with_a_reason(
     answer = client.post("/invocations", json=body)
     assert answer.status_code == 422
     assert answer.json()["detail"]
+
+
+def test_invocations__missing_values_do_not_decide_what_a_column_is(client: TestClient) -> None:
+    """Where values may be missing, as many rows without as there can be, then one with."""
+    optional = [name for name, kind in features.REQUEST.items() if contract.may_be_missing(kind)]
+    without = {**REQUEST, **dict.fromkeys(optional)}
+    rows = [without] * (MAX_ROWS - 1) + [REQUEST]
+    answer = client.post("/invocations", json={"dataframe_records": rows})
+    assert len(answer.json()["predictions"]) == MAX_ROWS
+
+
+@pytest.mark.parametrize("value", ["1" * 40, '"\\ud800"', "[1]", "{}"], ids=lambda v: v[:8])
+@pytest.mark.parametrize("name", REQUEST)
+def test_invocations__values_that_no_column_takes_are_refused_or_answered(
+    client: TestClient, name: str, value: str
+) -> None:
+    members = (f'"{key}": {json.dumps(one)}' for key, one in REQUEST.items() if key != name)
+    row = ", ".join([*members, f'"{name}": {value}'])
+    answer = client.post("/invocations", content='{"dataframe_records": [{' + row + "}]}")
+    assert answer.status_code in {200, 422}, answer.text
+
+
+@pytest.mark.parametrize("prediction", [float("nan"), float("inf")])
+def test_invocations__a_prediction_that_is_no_number_is_a_failure_of_the_service(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch, prediction: float
+) -> None:
+    shape = 1
+    monkeypatch.setattr(Predictor, "__call__", lambda *_: np.full(shape, prediction))
+    answer = client.post("/invocations", json={"dataframe_records": [REQUEST]})
+    assert answer.status_code == 500
+    assert answer.headers["x-request-id"] in answer.json()["detail"]
 
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "1e999"])

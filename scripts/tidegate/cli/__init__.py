@@ -28,6 +28,7 @@ VERBS: Mapping[str, str] = {
     "hold": "keep an environment from taking promotions, or let it again",
     "status": "show what runs where, since when, and what drifted from the ledger",
     "board": "write one HTML page: what runs where, the ledger, the metrics over releases",
+    "card": "fill in the model card from the gate's record",
     "watch": "look at a release at work: inputs, quality, objectives, age, cost",
     "incident": "write what the watch found into the service's one issue",
     "comment": "write the reports as one comment on the pull request",

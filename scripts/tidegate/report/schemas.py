@@ -442,6 +442,7 @@ FIELDS: Mapping[str, Mapping[str, Schema]] = {
             runs_left_out=_COUNT,
         ),
     },
+    "card": {"path": _TEXT, "record_digest": _TEXT, "body": _TEXT},
     "watch": {
         "commit": _TEXT_OR_NULL,
         "at": _TEXT,

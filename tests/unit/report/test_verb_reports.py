@@ -139,6 +139,7 @@ OWN: dict[str, dict[str, Any]] = {
         "at": None,
         "notes": [],
     },
+    "card": {"path": "MODEL_CARD.md", "record_digest": "sha256:be", "body": "a card"},
     "incident": INCIDENT,
     "comment": {**COMMENT, "path": "comment.md", "url": None, "posted": False},
     "pr": {**COMMENT, "reports": {}},

@@ -10,6 +10,9 @@ LABEL = "{{ cookiecutter.__label }}"
 {%- if cookiecutter.task == "multiclass" %}
 # Every value of the label; tidegate.yaml names the column with the probability of each.
 CLASSES = ["barbera", "barolo", "grignolino"]
+{%- elif cookiecutter.task == "regression" %}
+# Where the histogram of predictions is cut, for the metrics of the service.
+BUCKETS = (50.0, 75.0, 100.0, 125.0, 150.0, 175.0, 200.0, 225.0, 250.0, 300.0)
 {%- endif %}
 # Columns that stand beside the predictions, to judge them by.
 CONTEXT = ["{{ cookiecutter.__slice }}"]

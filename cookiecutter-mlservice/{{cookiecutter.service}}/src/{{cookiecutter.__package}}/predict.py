@@ -6,9 +6,10 @@ import mlflow.sklearn
 import numpy as np
 import pandas as pd
 import polars as pl
+from mlflow.models import Model
 from numpy.typing import NDArray
 
-from {{ cookiecutter.__package }} import features
+from {{ cookiecutter.__package }} import contract, features
 {% if cookiecutter.task == "multiclass" %}
 # What the service answers for a row: the probability of each class.
 Answer = dict[str, float]
@@ -19,9 +20,14 @@ Answer = float
 # What the service answers for a row: the value.
 Answer = float
 {% endif %}
+# Where the histogram of predictions is cut, for the metrics of the service.
+BUCKETS = {% if cookiecutter.task == "regression" %}features.BUCKETS{% else %}tuple(step / 20 for step in range(1, 21)){% endif %}
+
 
 class Predictor:
     def __init__(self, folder: Path = Path("models/model")):
+        """Raises contract.ContractError for a model that other columns were meant for."""
+        contract.hold(Model.load(folder).signature)
         self._model = mlflow.sklearn.load_model(str(folder))
 {%- if cookiecutter.task == "multiclass" %}
         known = self._model.classes_.tolist()
@@ -57,6 +63,12 @@ def answers(predictions: NDArray[np.float64]) -> list[Answer]:
     values: list[Answer] = predictions.tolist()
     return values
 {%- endif %}
+
+
+def spread(predictions: NDArray[np.float64]) -> list[float]:
+    """For the histogram of predictions{% if cookiecutter.task == "multiclass" %}: how sure it is of the class that it names{% endif %}."""
+    values: list[float] = predictions{% if cookiecutter.task == "multiclass" %}.max(axis=1){% endif %}.tolist()
+    return values
 
 
 def columns(predictions: NDArray[np.float64]) -> pl.DataFrame:

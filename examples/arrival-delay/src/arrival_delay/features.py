@@ -10,6 +10,8 @@ import polars as pl
 
 KEY = ["flight_id"]
 LABEL = "arr_delay"
+# Where the histogram of predictions is cut, for the metrics of the service.
+BUCKETS = (-30.0, -20.0, -10.0, -5.0, 0.0, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 240.0)
 # Columns that stand beside the predictions, to judge them by.
 CONTEXT = ["date", "carrier", "origin", "dep_delay"]
 # What a request must hold, with its type.

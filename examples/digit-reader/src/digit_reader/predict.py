@@ -6,16 +6,22 @@ import mlflow.sklearn
 import numpy as np
 import pandas as pd
 import polars as pl
+from mlflow.models import Model
 from numpy.typing import NDArray
 
-from digit_reader import features
+from digit_reader import contract, features
 
 # What the service answers for a row: the probability of each class.
 Answer = dict[str, float]
 
+# Where the histogram of predictions is cut, for the metrics of the service.
+BUCKETS = tuple(step / 20 for step in range(1, 21))
+
 
 class Predictor:
     def __init__(self, folder: Path = Path("models/model")):
+        """Raises contract.ContractError for a model that other columns were meant for."""
+        contract.hold(Model.load(folder).signature)
         self._model = mlflow.sklearn.load_model(str(folder))
         known = self._model.classes_.tolist()
         self._columns = [known.index(name) for name in features.CLASSES]
@@ -34,6 +40,12 @@ def model_inputs(raw: pl.DataFrame) -> pd.DataFrame:
 def answers(predictions: NDArray[np.float64]) -> list[Answer]:
     """What the service answers, and what it is held to after a deployment."""
     return [dict(zip(features.CLASSES, row, strict=True)) for row in predictions.tolist()]
+
+
+def spread(predictions: NDArray[np.float64]) -> list[float]:
+    """For the histogram of predictions: how sure it is of the class that it names."""
+    values: list[float] = predictions.max(axis=1).tolist()
+    return values
 
 
 def columns(predictions: NDArray[np.float64]) -> pl.DataFrame:
