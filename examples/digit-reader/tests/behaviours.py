@@ -46,7 +46,7 @@ SAME: dict[str, tuple[Values, Values]] = {
 # What must matter: with the second, the class that stands last is more likely than with the first
 # by this, on average.
 HIGHER: dict[str, tuple[Values, Values, float, str]] = {
-    "what is drawn as a zero is a zero rather than what is drawn as a seven": (SEVEN, ZERO, 0.5, "0"),
+    "a zero is a zero, rather than a seven is": (SEVEN, ZERO, 0.5, "0"),
 }
 # The least that it must get right: the probability of the class that stands last lies between these
 # two, on average.
