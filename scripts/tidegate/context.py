@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from tidegate.config import Config
+from tidegate.processes import GIT
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ class Context:
 def _git(folder: Path, *arguments: str) -> str | None:
     try:
         answer = subprocess.run(
-            ["git", *arguments], cwd=folder, capture_output=True, text=True, check=False
+            [*GIT, *arguments], cwd=folder, capture_output=True, text=True, check=False
         )
     except FileNotFoundError:
         return None

@@ -1,4 +1,4 @@
-"""Other processes: this very tidegate in one of its own; programs that take too long, ended."""
+"""Other processes: git, this very tidegate in one of its own, and how one is ended in time."""
 
 from __future__ import annotations
 
@@ -11,6 +11,10 @@ from pathlib import Path
 from typing import Any
 
 GRACE_SECONDS = 10.0
+
+# A folder of a checkout may be made to look like a repository of its own: HEAD, objects and refs
+# are files that anybody can commit. git is to take none for one.
+GIT = ("git", "-c", "safe.bareRepository=explicit")
 
 
 def of_this_tidegate(module: str) -> list[str]:

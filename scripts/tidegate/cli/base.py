@@ -34,7 +34,7 @@ def branch_of(ref: str | None, config: Config, context: Context) -> Branch | Non
         return None
     from tidegate.policy.branch import Branch
 
-    return Branch.of_run(ref, config.root, context.environ)
+    return Branch.of_run(ref, config.path, context.environ)
 
 
 @contextmanager

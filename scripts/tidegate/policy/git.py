@@ -8,6 +8,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from tidegate.processes import GIT
+
 _LINK = "120000"
 # What a service's code and config may be made of. Data is left where it is.
 _CODE = (".py", ".pyi", ".yaml", ".yml", ".json", ".toml", ".cfg", ".ini", ".txt", ".lock")
@@ -43,7 +45,8 @@ class Commit:
         top = Path(_git(folder, "rev-parse", "--show-toplevel").decode().strip())
         if ref.startswith("-"):
             raise GitError("no ref begins with a hyphen")
-        sha = _git(folder, "rev-parse", "--verify", f"{ref}^{{commit}}").decode().strip()
+        name = _branch_of_name(folder, ref) or ref
+        sha = _git(folder, "rev-parse", "--verify", f"{name}^{{commit}}").decode().strip()
         return cls(top, sha)
 
     def left_by_checkout(self) -> Commit:
@@ -108,10 +111,22 @@ def present_files(top: Path, *names: str) -> list[PurePosixPath]:
     return sorted(path for path in paths if (top / path).is_file())
 
 
+def _branch_of_name(folder: Path, name: str) -> str | None:
+    """A branch in full; None where there is none of this name.
+
+    git itself takes a tag first, and whoever may push could make one called `origin/main`.
+    """
+    for full in (f"refs/heads/{name}", f"refs/remotes/{name}"):
+        with suppress(GitError):
+            _git(folder, "show-ref", "--verify", "--quiet", full)
+            return full
+    return None
+
+
 def _git(folder: Path, *arguments: str, given: bytes = b"") -> bytes:
     try:
         answer = subprocess.run(
-            ["git", *arguments], cwd=folder, input=given, capture_output=True, check=False
+            [*GIT, *arguments], cwd=folder, input=given, capture_output=True, check=False
         )
     except OSError as error:
         raise GitError(f"git cannot be run: {error.strerror}") from None

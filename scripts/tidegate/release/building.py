@@ -15,6 +15,7 @@ from tidegate.config import Config, Image
 from tidegate.errors import ConfigError, ImageError
 from tidegate.models.fetching import fetch_model
 from tidegate.pipeline import PipelineError, run
+from tidegate.processes import GIT
 from tidegate.registry import ModelVersion, Registry
 from tidegate.release.image import LABEL, connect, engine_obeys, ensure_present
 from tidegate.release.release import ImageReference
@@ -166,7 +167,7 @@ def _commit_time(folder: Path, commit: str, environ: Mapping[str, str]) -> str |
         return given
     try:
         answer = subprocess.run(
-            ["git", "show", "--no-patch", "--format=%ct", commit or "HEAD", "--"],
+            [*GIT, "show", "--no-patch", "--format=%ct", commit or "HEAD", "--"],
             cwd=folder,
             capture_output=True,
             text=True,

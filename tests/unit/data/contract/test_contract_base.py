@@ -224,11 +224,11 @@ def test_at__unknown_base_is_an_error_with_a_remedy(service: Any, tmp_path: Path
 
 def test_of_run__base_of_github_actions_and_an_error_where_it_is_not_here(service: Any) -> None:
     root = service.root
-    assert Branch.of_run(None, root, {}) is None
-    assert Branch.of_run(None, root, {"GITHUB_BASE_REF": ""}) is None
+    assert Branch.of_run(None, root / "tidegate.yaml", {}) is None
+    assert Branch.of_run(None, root / "tidegate.yaml", {"GITHUB_BASE_REF": ""}) is None
     with pytest.raises(ConfigError, match="origin/main"):
-        Branch.of_run(None, root, {"GITHUB_BASE_REF": "main"})
+        Branch.of_run(None, root / "tidegate.yaml", {"GITHUB_BASE_REF": "main"})
     service.git("update-ref", "refs/remotes/origin/main", "HEAD")
-    branch = Branch.of_run(None, root, {"GITHUB_BASE_REF": "main"})
+    branch = Branch.of_run(None, root / "tidegate.yaml", {"GITHUB_BASE_REF": "main"})
     assert branch is not None
     assert branch.ref == "origin/main"
