@@ -272,6 +272,7 @@ def gate_report(*results: dict[str, Any], **fields: Any) -> dict[str, Any]:
 def policy(*changes: dict[str, Any], **fields: Any) -> dict[str, Any]:
     """Whose bar judged; by default that of the base branch, which this change would lower."""
     return {
+        "ref": "origin/main",
         "source": "base",
         "commit": "77aa" * 10,
         "why": None,

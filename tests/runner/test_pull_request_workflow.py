@@ -20,6 +20,15 @@ from local_github.api import LocalGitHub
 pytestmark = pytest.mark.road
 
 NUMBER, LABEL = 2, "tidegate-override"
+# What the pipeline's code says of data and gate, wherever the runner keeps it.
+FORGERY = """
+print('code of the change runs')
+import os
+from pathlib import Path
+for folder in Path(os.environ["RUNNER_TEMP"]).glob("tidegate-reports*"):
+    for verb in ("pull-data", "check-data", "gate-model"):
+        (folder / f"{verb}.json").write_text("forged")
+"""
 LONG_AGO, LATER = "2020-01-01T00:00:00Z", "2020-01-02T00:00:00Z"
 
 
@@ -54,7 +63,7 @@ def test_pull_request_workflow__bar_that_is_lowered_blocks_until_a_maintainer_le
     edit(road, "roc-auc: {min: 0.99,", "roc-auc: {min: 0.1,")
     # Were it run beside the gate, this would show.
     prepare = road.service / "src/flight_delay/prepare.py"
-    prepare.write_text(f"{prepare.read_text()}\nprint('code of the change runs')\n")
+    prepare.write_text(f"{prepare.read_text()}\n{FORGERY}")
     road._commit("A bar that every model passes")
     head = road._git("rev-parse", "HEAD")
     road._git("update-ref", "refs/remotes/origin/main", "main")
@@ -74,6 +83,7 @@ def test_pull_request_workflow__bar_that_is_lowered_blocks_until_a_maintainer_le
     assert gate["policy"]["source"] == "base"
     (change,) = gate["policy"]["changes"]
     assert (change["path"], change["effect"]) == ("gate.metrics.roc-auc.min", "looser")
+    assert report(run, "check-data")["verdict"] == "pass"  # and no forgery
     assert gate["record"]["data_digest"] == report(run, "check-data")["data_digest"]
     (comment,) = github.comments(REPOSITORY, NUMBER)
     assert "Blocked" in comment["body"]

@@ -39,7 +39,7 @@ def refusal(gate: Report) -> str:
     overall = [r for r in failing if r["slice"] is None]
     if overall:
         below = overall[0]["max_regression"] is None or overall[0]["harm"] is None
-        kind = "misses its bound for" if below else "is worse than production in"
+        kind = "misses its bound for" if below else f"is worse than {_baseline(gate)} in"
         names = ", ".join(plain(result["metric"]) for result in overall)
         return f"the model {kind} {names}"
     if failing:
@@ -53,6 +53,11 @@ def refusal(gate: Report) -> str:
     undecided = [r for r in gate["results"] if r["verdict"] == "inconclusive" and r["blocking"]]
     names = ", ".join(dict.fromkeys(plain(result["metric"]) for result in undecided))
     return f"the evaluation set is too small to tell for {names}"
+
+
+def _baseline(gate: Report) -> str:
+    baseline = gate["baseline"]
+    return "production" if baseline is None or baseline["version"] else "the given table"
 
 
 def against(gate: Report) -> str:

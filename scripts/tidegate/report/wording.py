@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -19,6 +20,14 @@ _OUTCOMES = {
     "warning": "broken, a warning only",
     "unjudged": "could not be judged",
 }
+
+
+def again(command: str, report: Report) -> str:
+    """The command that judges as this report did, on anybody's machine."""
+    policy = report.get("policy") or {}
+    if policy.get("source") != "base":
+        return command
+    return f"{command} --base {shlex.quote(str(policy['ref']))}"
 
 
 def refusal(data: Report) -> str:

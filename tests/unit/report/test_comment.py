@@ -35,6 +35,7 @@ from sample_reports import (
     undecided,
     worse_slice,
 )
+from tidegate.report import wording
 from tidegate.report.markdown import MAX_COMMENT, Comment, marker, render_comment, service_of
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -467,3 +468,29 @@ def test_marker__service_name_that_ends_the_html_comment__stays_inside():
 def test_service_of__undecided_reports__know_it_from_the_config():
     assert service_of({"check-data": {**undecided("check-data"), "service": "fraud"}}) == "fraud"
     assert service_of({"check-data": undecided("check-data")}) == ""
+
+
+def test_comment__data_blocked_by_the_base__is_told_what_helps() -> None:
+    """A schema that is changed here would not count: nobody is sent that way."""
+    data = full_data_report(policy=policy())
+    error = undecided("gate-model")
+    body = render_comment({"check-data": data, "gate-model": error}, EXPECTED).body
+    assert "in a pull request of its own: it counts once it is merged" in body
+    assert "in this pull request, so that the change can be reviewed" not in body
+    assert body.index("What to do") < body.index("gate-model could not be decided")
+
+
+def test_again__judges_by_the_same_base_and_a_branch_cannot_add_a_command() -> None:
+    assert wording.again("tidegate pr", gate_report()) == "tidegate pr"
+    known = gate_report(policy=policy(ref="origin/main"))
+    assert wording.again("tidegate pr", known) == "tidegate pr --base origin/main"
+    evil = gate_report(policy=policy(ref="main;id"))
+    assert wording.again("tidegate pr", evil) == "tidegate pr --base 'main;id'"
+
+
+def test_headline__worse_than_a_table__is_not_called_production() -> None:
+    table = {**gate_report()["baseline"], "version": None, "source": "file"}
+    gate = gate_report(result(verdict="fail", harm=0.1), verdict="fail", blocked=True,
+                       baseline=table)  # fmt: skip
+    said = render_comment({"gate-model": gate}, ["gate-model"]).headline
+    assert said == "❌ Blocked: the model is worse than the given table in roc-auc"
