@@ -146,6 +146,7 @@ def _commented(
     claim: Claim | None = None,
 ) -> CommentReport:
     """The comment, written on pull request `number` where that is asked for."""
+    reports = _of_one_service(reports)
     expected, at = arguments.expect or DEFAULT_EXPECTED, context.now().isoformat(timespec="seconds")
     written: list[markdown.Comment] = []
 
@@ -199,6 +200,26 @@ def _is_whole(verb: str, report: Any) -> bool:
         return False
     fields = FIELDS[verb] if report["error"] is None else ()
     return {"verdict", "blocked", *fields} <= set(report)
+
+
+def _of_one_service(reports: Mapping[str, Any]) -> dict[str, Any]:
+    """The reports, undecided where they are of another service than the gate's, whose comment they
+    would overwrite. The gate comes first: its job runs no code of the pull request.
+    """
+    named = [name for verb in reversed(SHOWN) if (name := reports.get(verb, {}).get("service"))]
+    return {
+        verb: undecided(
+            verb,
+            TidegateError(
+                f"its report is of another service: {report['service']}",
+                remedy="keep the reports of each service in a folder of their own",
+            ),
+            None,
+        )
+        if report.get("service") and report["service"] != named[0]
+        else report
+        for verb, report in reports.items()
+    }
 
 
 def _pull_request(environ: Mapping[str, str]) -> int | None:

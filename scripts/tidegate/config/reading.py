@@ -14,6 +14,8 @@ from tidegate.config.sections import BUDGETS, METRICS, PROBABILITY_METRICS, Conf
 from tidegate.config.watch import OBJECTIVES, Watch
 from tidegate.errors import ConfigError, suggestion
 
+_MAX_NODES = 100_000
+
 
 def load(path: Path) -> Config:
     """Read and check a config.
@@ -32,7 +34,12 @@ def load(path: Path) -> Config:
         raise ConfigError(f"the config cannot be read: {error}", where=str(path)) from None
     try:
         tree = yaml.compose(text, Loader=yaml.SafeLoader)
+        _hold_to_size(tree, path)
         values = yaml.safe_load(text)
+    except RecursionError:
+        raise ConfigError(
+            "it is nested too deep, or in itself", where=str(path), remedy="write it out, flat"
+        ) from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f":{mark.line + 1}" if mark else ""
@@ -299,6 +306,28 @@ def place_of(config: Config, *keys: str) -> str:
         return ".".join(keys)
     tree = yaml.compose(config.path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
     return _where(config.path, tree, keys)
+
+
+def _hold_to_size(tree: yaml.Node | None, path: Path) -> None:
+    """A few lines of aliases of aliases are a config that no machine gets to the end of.
+
+    Raises RecursionError where an alias is part of what it stands for.
+    """
+    sizes: dict[int, int] = {}
+
+    def size(node: Any) -> int:
+        if id(node) not in sizes:
+            inner = node.value if isinstance(node, yaml.CollectionNode) else ()
+            parts = [part for pair in inner for part in (pair if type(pair) is tuple else (pair,))]
+            sizes[id(node)] = 1 + sum(map(size, parts))
+        return sizes[id(node)]
+
+    if size(tree) > _MAX_NODES:
+        raise ConfigError(
+            f"with its aliases written out it holds more than {_MAX_NODES:,} values",
+            where=str(path),
+            remedy="take the aliases out that stand for other aliases",
+        )
 
 
 def _refuse_repeated_keys(node: yaml.Node, path: Path) -> None:

@@ -230,3 +230,17 @@ def test_comment__earlier_self_edited_by_somebody__is_written_over(folder, githu
     (body,) = posted(github)
     assert "Earlier verdicts" not in body
     assert "## ✅ Ready to merge" in body
+
+
+def test_comment__report_of_another_service__leaves_that_services_comment_alone(folder, github):
+    other = {"service": "delays-at-sea"}
+    write(folder, data_report(**other), gate_report(**other))
+    main(["comment"])
+    (before,) = posted(github)
+    write(folder, data_report(**other), gate_report())
+
+    assert main(["comment"]) == 0
+
+    theirs, ours = posted(github)
+    assert theirs == before
+    assert "check-data stopped: its report is of another service" in ours

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -199,6 +200,21 @@ def test_load__several_mistakes_are_all_named(load: Callable[[str], Config]) -> 
         load(text)
     assert "did you mean 'cluster'?" in str(caught.value)
     assert "gate.mode" in str(caught.value)
+
+
+# Each line is ten of the one before: a billion values.
+ALIASES = "a: &a [1]\n" + "".join(
+    f"{name}: &{name} [{', '.join([f'*{before}'] * 10)}]\n"
+    for before, name in pairwise("abcdefghij")
+)
+
+
+@pytest.mark.parametrize("text", [ALIASES, "a: &a [*a]", f"a: {'[' * 5_000}"])
+def test_load__text_that_no_machine_gets_to_the_end_of_is_refused(
+    load: Callable[[str], Config], text: str
+) -> None:
+    with pytest.raises(ConfigError, match=r"aliases written out|nested too deep"):
+        load(text)
 
 
 def test_load__no_file_says_where_to_run(tmp_path: Path) -> None:
