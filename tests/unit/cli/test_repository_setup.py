@@ -499,6 +499,19 @@ def test_doctor__nobody_owns_the_config__says_which_line_to_add(github, text):
     assert "/tidegate.yaml @LOGIN" in check["remedy"]
 
 
+@pytest.mark.parametrize("text", ["/tidegate.yaml @mona\n", "* @mona\n/.github/\n"])
+def test_doctor__nobody_owns_the_workflows__is_missing_too(github, text):
+    github._files.clear()
+    github.add_file(NAME, "CODEOWNERS", text)
+
+    doctor()
+    (check,) = [check for check in report()["checks"] if check["name"] == "CODEOWNERS"]
+    assert (check["verdict"], check["detail"]) == (
+        "fail", "CODEOWNERS gives .github/workflows/ no owner"
+    )  # fmt: skip
+    assert "`/.github/workflows/ @LOGIN-OR-TEAM`" in check["remedy"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -1,4 +1,4 @@
-"""CODEOWNERS: whose review a change of the bar needs."""
+"""CODEOWNERS: whose review a change of the bar, or of the workflows, needs."""
 
 from __future__ import annotations
 
@@ -13,27 +13,33 @@ from tidegate.github.repository.findings import Finding, Repository
 from tidegate.github.repository.workflows import root_of
 
 PLACES = (".github/CODEOWNERS", "CODEOWNERS", "docs/CODEOWNERS")  # GitHub takes the first
+_WORKFLOWS = ".github/workflows/"
 
 
 def examine(repository: Repository, config: Config) -> Iterator[Finding]:
-    ours = config.path.resolve().relative_to(root_of(config)).as_posix()
+    bar = config.path.resolve().relative_to(root_of(config)).as_posix()
     found = _read(repository)
     if found is None:
-        yield Finding("CODEOWNERS", "fail", f"there is none, so nobody owns {ours}", _remedy(ours))
+        said = f"there is none, so nobody owns {bar}"
+        yield Finding("CODEOWNERS", "fail", said, _remedy([bar, _WORKFLOWS]))
         return
     place, text = found
-    owners = owners_of(text, ours)
-    if owners:
-        detail = f"{ours} is owned by {', '.join(owners)} in {place}"
-        yield Finding("CODEOWNERS", "pass", detail)
+    # A new workflow is as good as a changed one: the folder is to be owned, not the files in it.
+    owners = {bar: owners_of(text, bar), _WORKFLOWS: owners_of(text, f"{_WORKFLOWS}new.yml")}
+    unowned = [path for path, its in owners.items() if not its]
+    if unowned:
+        said = f"{place} gives {' and '.join(unowned)} no owner"
+        yield Finding("CODEOWNERS", "fail", said, _remedy(unowned))
     else:
-        yield Finding("CODEOWNERS", "fail", f"{place} gives {ours} no owner", _remedy(ours))
+        said = " and ".join(f"{path} owned by {', '.join(its)}" for path, its in owners.items())
+        yield Finding("CODEOWNERS", "pass", f"{place} has {said}")
 
 
-def _remedy(path: str) -> str:
+def _remedy(paths: list[str]) -> str:
+    lines = " and ".join(f"`/{path} @LOGIN-OR-TEAM`" for path in paths)
     return (
-        f"add `/{path} @LOGIN-OR-TEAM` to {PLACES[0]} by a pull request: whoever is named there "
-        "has to agree to a change of the bar"
+        f"add {lines} to {PLACES[0]} by a pull request: whoever is named there has to agree to a "
+        "change of the bar, and of the workflows that hold it there"
     )
 
 
