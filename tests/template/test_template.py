@@ -113,6 +113,25 @@ def test_template__workflows_pass_what_is_taken_and_know_every_secret_that_they_
     assert may == ({"data"} if "dvc_remote" in answers else set())
 
 
+@pytest.mark.parametrize(
+    "name", [name for name, answers in SUPPORTED.items() if answers.get("deployer") == "kubernetes"]
+)
+def test_template__overlays_of_a_cluster_run_the_configs_image_in_its_namespace(
+    services: dict[str, Path], name: str
+) -> None:
+    config = configs.load(services[name] / "tidegate.yaml")
+    assert config.image is not None
+    for environment in config.environments.values():
+        overlay = services[name] / str(environment.deploy.overlay)
+        command = ["kubectl", "kustomize", str(overlay)]
+        text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        (deployment,) = [o for o in yaml.safe_load_all(text) if o["kind"] == "Deployment"]
+        (container,) = deployment["spec"]["template"]["spec"]["containers"]
+        assert container["image"] == config.image.repository
+        assert deployment["metadata"]["name"] == config.service
+        assert deployment["metadata"]["namespace"] == environment.deploy.namespace
+
+
 def test_template__every_combination_passes_the_linters(services: dict[str, Path]) -> None:
     folders = list(services.values())
     (root,) = {folder.parent.parent for folder in folders}
