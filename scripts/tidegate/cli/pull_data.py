@@ -45,17 +45,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--base",
         metavar="REF",
-        help="branch or commit whose lock says which DVC `uv run` runs (default: in a pull request "
-        "of GitHub Actions its base branch, else that of the checkout)",
+        help="branch or commit whose lock says which DVC `uv run` runs, and whose .dvc/config "
+        "where from (default: in a pull request of GitHub Actions its base, else the checkout's)",
     )
 
 
 def run(arguments: argparse.Namespace, config: Config, context: Context) -> CommandReport:
-    from tidegate.policy.project import by_the_base
+    from tidegate.policy import project, remotes
 
     branch = branch_of(arguments.base, config, context)
     with (
-        by_the_base(arguments.dvc, config, branch, context.environ) as dvc,
+        project.by_the_base(arguments.dvc, config, branch, context.environ) as dvc,
+        remotes.by_the_base(config, branch),
         logged_in(arguments.login, context) as environ,
     ):
         return pull_data(config, dvc, arguments.remote_url, arguments.target, environ)
