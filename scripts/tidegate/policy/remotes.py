@@ -17,7 +17,10 @@ from tidegate.errors import ConfigError
 from tidegate.policy.branch import Branch
 from tidegate.policy.git import present_files
 
-_ALONE = "merge that first, in a pull request of its own that people review"
+_ALONE = (
+    "put it in a pull request of its own, and have it reviewed; an administrator can merge past the "
+    "required check"
+)
 
 
 @contextmanager
