@@ -18,8 +18,8 @@ from tidegate.policy.branch import Branch
 from tidegate.policy.git import present_files
 
 _ALONE = (
-    "put it in a pull request of its own, and have it reviewed; an administrator can merge past the "
-    "required check"
+    "put it in a pull request of its own, and have it reviewed; an administrator can merge past "
+    "the required check"
 )
 
 
