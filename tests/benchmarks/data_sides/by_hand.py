@@ -1,6 +1,7 @@
-"""python by_hand.py FOLDER: the rules as an expert writes them in streaming Polars.
+"""python by_hand.py FOLDER [KEY]: the rules as an expert writes them in streaming Polars.
 
-One query that counts the rows which break each rule, and nothing more.
+One query that counts the rows which break each rule, and nothing more; with a key, its distinct
+values as well.
 """
 
 import json
@@ -36,5 +37,6 @@ if rows.collect_schema() != COLUMNS:
 broken = rows.select(
     *((~rule).sum().alias(name) for name, rule in holds.items()),
     *(column(name).null_count().alias(f"{name} null") for name in COLUMNS if name != "temperature"),
+    *(column(key).n_unique().alias(f"{key} distinct") for key in sys.argv[2:]),
 )
 print(json.dumps(broken.collect(engine="streaming").row(0, named=True)))
