@@ -80,7 +80,8 @@ def load_config(arguments: argparse.Namespace) -> Config:
     if arguments.data is None:
         return configs.load(path)
     dataset = Dataset.model_validate({"path": arguments.data, "schema": arguments.schema})
-    name = path.resolve().parent.name.lower()
+    # Where there is a config, for a gate say, both reports are of one service, in one comment.
+    name = configs.load(path).service if path.exists() else path.resolve().parent.name.lower()
     bare = Config.model_construct(service=name, model=name, data={"data": dataset})
     bare._path, bare._flags = path, {"path": "--data", "schema": "--schema"}
     return bare

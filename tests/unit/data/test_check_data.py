@@ -99,6 +99,14 @@ def test_check_data__without_a_config(service: Path) -> None:
     assert report["service"] == service.name.lower()
 
 
+def test_check_data__by_flags_beside_a_config__is_of_its_service(service: Path) -> None:
+    by_config, by_flags = (
+        check_data(service, *flags)[1]["service"]
+        for flags in ([], ["--data", "data/returns", "--schema", "schemas.py:Orders"])
+    )
+    assert by_flags == by_config
+
+
 @pytest.mark.parametrize("has_config", [False, True])
 @pytest.mark.parametrize(
     ("data", "schema", "where"),
