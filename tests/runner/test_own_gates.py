@@ -13,7 +13,8 @@ import pytest
 from local_github.act import PACK, ROOT, LocalRunner
 from local_github.api import LocalGitHub
 
-pytestmark = pytest.mark.road
+# Left to `make nightly`: on GitHub the workflow itself runs at every push.
+pytestmark = [pytest.mark.road, pytest.mark.nightly]
 
 
 def test_own_gates__the_example_passes_its_own_bar(tmp_path: Path) -> None:

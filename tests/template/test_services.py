@@ -1,6 +1,6 @@
 """Services from the template, run for real: installed, tested, and through their own workflows.
 
-Of the combinations, `make test` runs the first; `make nightly` runs all of them.
+Of the combinations, `make test` runs the first; `make nightly` runs all of them, and the examples.
 """
 
 from __future__ import annotations
@@ -178,6 +178,7 @@ def test_service__goes_to_production_and_is_compared_with_it(start: Start, name:
 
 
 @pytest.mark.road
+@pytest.mark.nightly
 @pytest.mark.parametrize("example", ["arrival-delay", "digit-reader"])
 def test_example__goes_to_production_and_is_compared_with_it(start: Start, example: str) -> None:
     answers = {} if docker_answers() else {"deployer": "command"}
