@@ -98,7 +98,7 @@ def scan_folder(folder: Path, trusted: Collection[str] = ()) -> Scan:
             continue
         with path.open("rb") as stream:
             try:
-                _look(scan, name, stream, trusted, strict=loaded is None or name in loaded)
+                _look(scan, name, stream, trusted, strict=name in loaded)
             except Unreadable as error:
                 scan.refused.append((name, str(error)))
     return scan
@@ -203,19 +203,22 @@ def _is_json(stream: IO[bytes]) -> bool:
     return True
 
 
-def _loaded_files(folder: Path) -> set[str] | None:
-    """Files that MLmodel names as data of its flavors; None, meaning any, where that is unknown."""
+def _loaded_files(folder: Path) -> set[str]:
+    """Files that MLmodel names as data of its flavors; any may be, where that is unknown."""
+    files = (path for path in folder.rglob("*") if path.is_file())
+    relative = {path.relative_to(folder).as_posix() for path in files}
     try:
         described = yaml.safe_load((folder / "MLmodel").read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError):
+        return set()  # MLflow loads nothing from it; what looks like a pickle is looked into
+    try:
         flavors = described["flavors"]
         loaders = {flavors["python_function"]["loader_module"]} if flavors else set()
-    except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError):
-        return None
+    except (KeyError, TypeError):
+        return relative
     if loaders and loaders <= _NATIVE:
         return set()
     named = {text.strip("/") for text in _texts(flavors)}
-    files = (path for path in folder.rglob("*") if path.is_file())
-    relative = {path.relative_to(folder).as_posix() for path in files}
     return {
         name
         for name in relative
