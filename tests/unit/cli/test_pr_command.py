@@ -124,7 +124,7 @@ def test_pr__bad_row__exits_1_and_names_it(service, capsys):
 
     shown = capsys.readouterr().out
     assert "❌ Blocked: the data breaks 2 rules of its contract (orders)" in shown
-    for part in ("may.csv row 1: c", "may.csv row 1: -2", "schemas.py:Orders"):
+    for part in ("may.csv row 1: `c`", "may.csv row 1: `-2`", "schemas.py:Orders"):
         assert part in shown
 
 
