@@ -24,6 +24,7 @@ from tidegate.cli import lines
 from tidegate.cli.execution import undecided
 from tidegate.context import Context
 from tidegate.errors import GitHubError, TidegateError
+from tidegate.github.event import pull_request_number
 from tidegate.report import markdown
 from tidegate.report.archive import ArchiveError
 from tidegate.report.claim import Claim
@@ -102,7 +103,7 @@ def run(arguments: argparse.Namespace, config: None, context: Context) -> Commen
     folder = Path(arguments.config).resolve().parent / arguments.report
     reports, number = read_reports(folder), arguments.pull_request
     if number is None and arguments.post == "true":
-        number = _pull_request(context.environ)
+        number = pull_request_number(context.environ)
     return _commented(arguments, context, reports, number, context.run_url())
 
 
@@ -220,15 +221,6 @@ def _of_one_service(reports: Mapping[str, Any]) -> dict[str, Any]:
         else report
         for verb, report in reports.items()
     }
-
-
-def _pull_request(environ: Mapping[str, str]) -> int | None:
-    """Number of the pull request of the event, from the runner's own event file."""
-    try:
-        event = json.loads(Path(environ["GITHUB_EVENT_PATH"]).read_text(encoding="utf-8"))
-        return int(event["pull_request"]["number"])
-    except (KeyError, TypeError, ValueError, OSError):
-        return None
 
 
 def _post(

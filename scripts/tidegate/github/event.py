@@ -16,6 +16,14 @@ WHAT_TO_DO = (
 )
 
 
+def pull_request_number(environ: Mapping[str, str]) -> int | None:
+    """Number of the pull request that the run is for."""
+    try:
+        return int(_event(environ)["pull_request"]["number"])
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
 def without_secrets(environ: Mapping[str, str]) -> bool:
     """Whether this is the run of a pull request that GitHub gives no secrets: a fork's."""
     pull = _event(environ).get("pull_request")

@@ -7,15 +7,14 @@ read, and a commit that is pushed meanwhile has a run of its own, and is not cov
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from tidegate.errors import GitHubError
 from tidegate.github.api import GitHub
+from tidegate.github.event import pull_request_number
 from tidegate.override import NOBODY, Override, Overriding
 
 ROLES = ("maintain", "admin")
@@ -28,7 +27,9 @@ class _Refused(Exception):
 def look_for(verb: str, label: str, commit: str | None, environ: Mapping[str, str]) -> Overriding:
     """Whether somebody overrides a verb's verdict on `commit`; nobody where GitHub does not say."""
     attempt = environ.get("GITHUB_RUN_ATTEMPT", "")
-    number = _pull_request(environ)
+    number = None
+    if environ.get("GITHUB_EVENT_NAME") == "pull_request":
+        number = pull_request_number(environ)
     if label == "off" or number is None or not attempt.isdigit() or int(attempt) < 2:
         return NOBODY
     try:
@@ -112,17 +113,6 @@ def _judged_at(github: GitHub, verb: str, commit: str, attempt: int, run: str) -
         if ends:
             return max(ends)
     return None
-
-
-def _pull_request(environ: Mapping[str, str]) -> int | None:
-    """Number of the pull request that the run is for, from the runner's own event file."""
-    if environ.get("GITHUB_EVENT_NAME") != "pull_request":
-        return None
-    try:
-        event = json.loads(Path(environ["GITHUB_EVENT_PATH"]).read_text(encoding="utf-8"))
-        return int(event["pull_request"]["number"])
-    except (KeyError, TypeError, ValueError, OSError):
-        return None
 
 
 def _run_url(github: GitHub, environ: Mapping[str, str], attempt: int) -> str:
