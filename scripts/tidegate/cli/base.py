@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 from tidegate.config import Config
@@ -37,12 +36,10 @@ def branch_of(ref: str | None, config: Config, context: Context) -> Branch | Non
     return Branch.of_run(ref, config.path, context.environ)
 
 
-@contextmanager
-def bar_of(branch: Branch | None, config: Config) -> Iterator[Bar]:
+def bar_of(branch: Branch | None, config: Config) -> AbstractContextManager[Bar]:
     from tidegate.policy.bar import judging
 
-    with judging(config, branch) as bar:
-        yield bar
+    return judging(config, branch)
 
 
 def overriding(verb: str, config: Config, context: Context) -> Overriding:

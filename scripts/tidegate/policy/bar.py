@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import yaml
 
@@ -15,9 +15,11 @@ from tidegate import config as configs
 from tidegate.config import Config
 from tidegate.errors import ConfigError, TidegateError
 from tidegate.policy.branch import Branch
-from tidegate.policy.changes import PolicyChange, data_changes, gate_changes
 from tidegate.policy.git import Commit, GitError
 from tidegate.policy.keys import Part, keys_of
+
+if TYPE_CHECKING:
+    from tidegate.policy.changes import PolicyChange
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,9 @@ def judging(config: Config, branch: Branch | None) -> Iterator[Bar]:
 
 
 def _bar(config: Config, branch: Branch, folder: Path) -> Bar:
+    # Imported here: without a base nothing is compared, and a check starts sooner.
+    from tidegate.policy.changes import data_changes, gate_changes
+
     own = Policy("own", branch.ref, branch.tip.sha, override_label=config.override_label)
     if config._flags:
         return _bar_of_flags(config, branch, folder, own)

@@ -26,7 +26,7 @@ _RUN = re.compile(r"(?<=/actions/runs/)\d{1,19}$")
 class Entry(BaseModel):
     """A verdict as it was said once. at: ISO 8601; run: number of the run, where it was one."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, defer_build=True)
 
     headline: Annotated[str, Field(max_length=_MAX_HEADLINE)]
     commit: Annotated[str, Field(pattern=r"^[0-9a-f]{7,64}$")] | None
@@ -34,7 +34,10 @@ class Entry(BaseModel):
     run: Annotated[int, Field(ge=1, lt=10**19)] | None
 
 
-_ENTRIES = TypeAdapter(Annotated[list[Entry], Field(max_length=MAX_ENTRIES)])
+# Built when a comment is written: every verb imports this module.
+_ENTRIES = TypeAdapter(
+    Annotated[list[Entry], Field(max_length=MAX_ENTRIES)], config=ConfigDict(defer_build=True)
+)
 
 
 def entry(headline: str, commit: object, at: str, run_url: str | None) -> Entry:
