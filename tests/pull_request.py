@@ -37,8 +37,8 @@ CONFIG: dict[str, Any] = {
 
 
 @dataclass
-class Repository:
-    """A service below the top of a repository; what is written is a pull request against main."""
+class Checkout:
+    """A service in a folder of a git repository; nothing is committed until `commit`."""
 
     top: Path
     root: Path
@@ -58,6 +58,11 @@ class Repository:
         path = self.root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
+
+
+@dataclass
+class Repository(Checkout):
+    """What is written is a pull request against main."""
 
     def configure(self, **sections: Any) -> None:
         self.write("tidegate.yaml", yaml.safe_dump({**CONFIG, **sections}))

@@ -23,6 +23,7 @@ from sample_reports import (
     undecided,
     worse_slice,
 )
+from terminals import Terminal, without_style
 from tidegate.report import history, terminal
 from tidegate.report.markdown import MAX_COMMENT, length, render_comment, render_verb
 
@@ -100,18 +101,13 @@ def test_summary__any_text_in_the_gates_report__is_shown_and_never_acted_on(text
     assert linked_by_github(read(evil)) == []
 
 
-class Terminal(io.StringIO):
-    def isatty(self) -> bool:
-        return True
-
-
 @pytest.mark.parametrize("stream", [io.StringIO, Terminal])
 @settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.too_slow])
 @given(HOSTILE)
 def test_terminal_or_log__any_text_anywhere__is_no_command_and_no_code(stream, text):
     target = stream()
     terminal.show(comment(f"a {text}"), target)
-    shown = re.sub(r"\x1b(\[[0-9;]*m|\]8;[^\x1b]*\x1b\\)", "", target.getvalue())
+    shown = without_style(target.getvalue())
 
     assert not {"\x1b", "\u202e", "\x07", "\r"} & {*shown}
     if not target.isatty():  # a log, which a runner reads

@@ -34,6 +34,7 @@ from sample_reports import (
     watch_report,
     worse_slice,
 )
+from terminals import Terminal, without_style
 from tidegate.cli import VERBS
 from tidegate.github.runner import MAX_SUMMARY
 from tidegate.report import numbers, terminal, wording
@@ -215,11 +216,11 @@ def test_report_schema__increase_of_a_budget__is_a_number_or_a_share(increase, v
     assert Draft202012Validator(report_schema("gate-model")).is_valid(report) == valid
 
 
-@pytest.mark.parametrize("stream", ["Terminal", "Pipe"])
+@pytest.mark.parametrize("stream", [Terminal, io.StringIO])
 @pytest.mark.parametrize("verb", REPORTS)
 def test_render_verb__each_verb__is_markdown_that_a_terminal_shows_too(verb, stream):
     text = render_verb(verb, REPORTS[verb])
-    shown = show(text, {"Terminal": Terminal, "Pipe": Pipe}[stream]())
+    shown = show(text, stream())
 
     assert read(text).text.strip()
     assert "None" not in text
@@ -369,15 +370,6 @@ def test_render_verb__budgets_without_a_champion__have_no_column_for_it():
     assert "champion" not in render_verb("gate-model", REPORTS["gate-model"])
 
 
-class Terminal(io.StringIO):
-    def isatty(self) -> bool:
-        return True
-
-
-class Pipe(io.StringIO):
-    pass
-
-
 @pytest.fixture(autouse=True)
 def wide_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "240")
@@ -388,7 +380,7 @@ def show(text: str, stream: io.StringIO | None = None) -> str:
     """As a terminal shows it, without its colours and links."""
     target = Terminal() if stream is None else stream
     terminal.show(text, target)
-    return re.sub(r"\x1b(\[[0-9;]*m|\]8;[^\x1b]*\x1b\\)", "", target.getvalue())
+    return without_style(target.getvalue())
 
 
 def test_show__a_comment__reads_without_its_html():
@@ -403,7 +395,7 @@ def test_show__a_comment__reads_without_its_html():
 
 @pytest.mark.parametrize("line", ["::error::x", "  ::stop-commands::x", "a ##[error]x"])
 def test_show__what_a_runner_would_obey__is_broken_up_in_a_log(line):
-    shown = show(f"```\n{line}\n```\n", Pipe())
+    shown = show(f"```\n{line}\n```\n", io.StringIO())
 
     assert not [word for word in shown.splitlines() if word.lstrip().startswith("::")]
     assert "##[" not in shown

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import md5
@@ -13,6 +12,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from pull_request import Checkout
 from tidegate import config as configs
 from tidegate.config import Config
 from tidegate.data.contract import Base, Change, contract_changes
@@ -27,30 +27,8 @@ data:
 
 
 @dataclass
-class Service:
-    """A service in a folder of a git repository, with one dataset, `orders`.
-
-    What is written is not committed until `commit`.
-    """
-
-    top: Path
-    root: Path
-
-    def git(self, *arguments: str) -> str:
-        identity = ("-c", "user.name=Ada", "-c", "user.email=ada@example.org")
-        command = ["git", *identity, *arguments]
-        answer = subprocess.run(command, cwd=self.top, capture_output=True, text=True, check=True)
-        return answer.stdout.strip()
-
-    def commit(self) -> str:
-        self.git("add", "--all")
-        self.git("commit", "--quiet", "--allow-empty", "--message", "work")
-        return self.git("rev-parse", "HEAD")
-
-    def write(self, name: str, text: str) -> None:
-        path = self.root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
+class Service(Checkout):
+    """With one dataset, `orders`."""
 
     def configure(
         self, path: str = "data/orders", schema: str = "schemas.py:Orders", more: str = ""
