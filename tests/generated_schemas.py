@@ -5,8 +5,10 @@ from __future__ import annotations
 import datetime as dt
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
+from functools import partial
+from itertools import pairwise
 from types import ModuleType
 from typing import Any, Literal
 
@@ -15,6 +17,10 @@ import pandera.pandas
 import pandera.polars
 import polars as pl
 from hypothesis import strategies as st
+
+from tidegate.data.engines.findings import Found
+from tidegate.data.parts import Part
+from tidegate.data.sources.opening import TableFile
 
 Backend = Literal["polars", "pandas"]
 MODULES: dict[Backend, ModuleType] = {"polars": pandera.polars, "pandas": pandera.pandas}
@@ -278,3 +284,24 @@ def schemas(draw: st.DrawFn, backend: Backend) -> tuple[Any, pl.DataFrame]:
         report_duplicates=draw(reports) if backend == "pandas" else "all",
         **more,
     ), table
+
+
+def part_of(
+    table: pl.DataFrame,
+    cuts: Sequence[int] = (),
+    batch_rows: int = 1000,
+    scan: Callable[[pl.DataFrame], pl.LazyFrame] = pl.DataFrame.lazy,
+) -> Part:
+    """The table in files cut at these rows."""
+    files = [
+        TableFile(f"{start}.parquet", f"/{start}", table.schema, end - start, False,
+                  partial(scan, table[start:end]))
+        for start, end in pairwise([0, *sorted(cuts), table.height])
+    ]  # fmt: skip
+    return Part(files, dict(table.schema), batch_rows)
+
+
+def told(found: Found) -> Found:
+    """What is told of it, save the engine that ran it where pandera did not."""
+    engine = "pandera" if found.engine == "pandera" else "polars"
+    return replace(found, engine=engine, crash=None)

@@ -410,10 +410,7 @@ def test_spark__executors_without_what_they_need_are_named(
 @pytest.mark.parametrize("backend", ["polars", "pandas"])
 def test_spark__generated_schemas(backend: Literal["polars", "pandas"]) -> None:
     """A few; test_spark_kernels.py tries many, without Spark."""
-    from test_engines import part_of
-    from test_spark_kernels import told
-
-    from generated_schemas import schemas
+    from generated_schemas import part_of, schemas, told
 
     root = Path(__file__).parents[2]  # of the code that generated checks are made of
 

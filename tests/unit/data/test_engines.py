@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import io
 import warnings
-from collections.abc import Callable, Sequence
-from functools import partial
-from itertools import pairwise
 from typing import Any
 
 import pandera.pandas
@@ -16,32 +13,16 @@ import pytest
 from hypothesis import given, note, reject
 from hypothesis import strategies as st
 
-from generated_schemas import Backend, schemas
+from generated_schemas import Backend, part_of, schemas
 from tidegate.data.engines.by_pandera import CheckCrashedError, judge, pandera_on
 from tidegate.data.engines.findings import Held
 from tidegate.data.engines.running import hold
 from tidegate.data.frames import frames_of
-from tidegate.data.parts import Part
 from tidegate.data.rules import Rule, refusal
 from tidegate.data.schemas import Schema
-from tidegate.data.sources.opening import TableFile
 
 # For each rule its failing rows, how many and the first few; None where it was not judged.
 Findings = dict[Rule, tuple[int, tuple[int, ...]] | None]
-
-
-def part_of(
-    table: pl.DataFrame,
-    cuts: Sequence[int] = (),
-    batch_rows: int = 1000,
-    scan: Callable[[pl.DataFrame], pl.LazyFrame] = pl.DataFrame.lazy,
-) -> Part:
-    files = [
-        TableFile(f"{start}.parquet", f"/{start}", table.schema, end - start, False,
-                  partial(scan, table[start:end]))
-        for start, end in pairwise([0, *sorted(cuts), table.height])
-    ]  # fmt: skip
-    return Part(files, dict(table.schema), batch_rows)
 
 
 def in_parquet(table: pl.DataFrame) -> pl.LazyFrame:

@@ -6,7 +6,6 @@ import sys
 import threading
 import warnings
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,12 +17,11 @@ import polars as pl
 import pytest
 from hypothesis import given, note
 from hypothesis import strategies as st
-from test_engines import part_of
 
 from fake_spark import FakeSession
-from generated_schemas import Backend, schemas
+from generated_schemas import Backend, part_of, schemas, told
 from tidegate.data.engines.by_pandera import CheckCrashedError
-from tidegate.data.engines.findings import Found, Held, RefusedError
+from tidegate.data.engines.findings import Held, RefusedError
 from tidegate.data.engines.running import hold
 from tidegate.data.parts import Part
 from tidegate.data.schemas import Schema
@@ -44,12 +42,6 @@ def pyspark(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def on_spark(schema: Schema, part: Part) -> Held:
     return hold_on_spark(schema, part, Path("/nowhere"), cast(Any, FakeSession()))
-
-
-def told(found: Found) -> Found:
-    """What is told of it, save the engine that ran it where pandera did not."""
-    engine = "pandera" if found.engine == "pandera" else "polars"
-    return replace(found, engine=engine, crash=None)
 
 
 def outcome(held: Callable[[Schema, Part], Held], schema: Schema, part: Part) -> Any:
