@@ -304,6 +304,11 @@ def override(**fields: Any) -> dict[str, Any]:
     }
 
 
+def runbook(name: str) -> dict[str, Any]:
+    path = f"docs/runbooks/{name}.md"
+    return {"path": path, "in_repository": path, "exists": True}
+
+
 def curve(**fields: Any) -> dict[str, Any]:
     """Of scores in five bins."""
     rows = [2_000, 9_000, 8_000, 5_000, 3_004]

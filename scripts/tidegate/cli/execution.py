@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 import traceback
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -18,6 +18,7 @@ from tidegate.cli import verb_module
 from tidegate.context import Context
 from tidegate.errors import TidegateError
 from tidegate.report.escape import without_commands
+from tidegate.runbook import Runbook, blocked_runbook
 from tidegate.verdict import Verdict
 
 SCHEMA_VERSION = 1
@@ -53,7 +54,9 @@ def execute(verb: str, arguments: argparse.Namespace, context: Context) -> int:
         config = load(arguments)
         service = getattr(config, "service", None)
         report: Report = module.run(arguments, config, context)
-        body = decided(name, report, started)
+        blocked = report.blocked and config is not None
+        runbook = blocked_runbook(name, config, context.environ) if blocked else None
+        body = decided(name, report, started, runbook)
         texts = _texts_of(name, body)
         code = 2 if report.verdict is None else 1 if report.blocked else 0
     # The one place where errors end, the unexpected ones and Ctrl-C too.
@@ -69,7 +72,9 @@ def execute(verb: str, arguments: argparse.Namespace, context: Context) -> int:
     return _deliver(name, body, texts, code, folder, arguments, context)
 
 
-def decided(verb: str, report: Report, started: float) -> dict[str, Any]:
+def decided(
+    verb: str, report: Report, started: float, runbook: Runbook | None = None
+) -> dict[str, Any]:
     """The machine report of a verb that came to an end. started: by time.monotonic."""
     return {
         "schema_version": SCHEMA_VERSION,
@@ -78,6 +83,7 @@ def decided(verb: str, report: Report, started: float) -> dict[str, Any]:
         "blocked": report.blocked,
         "error": None,
         "seconds": _since(started),
+        **({} if runbook is None else {"runbook": asdict(runbook)}),
         **report.to_dict(),
     }
 

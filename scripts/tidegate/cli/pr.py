@@ -26,6 +26,7 @@ from tidegate.errors import ConfigError, TidegateError
 from tidegate.gate.gate import gate_model
 from tidegate.registry import Registry
 from tidegate.report import markdown
+from tidegate.runbook import blocked_runbook
 from tidegate.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ def run(arguments: argparse.Namespace, config: Config, context: Context) -> Pull
                 where=str(config.path),
                 remedy="add data: or gate: to it",
             )
-        reports = {verb: _report(verb, gate, config.service) for verb, gate in gates.items()}
+        reports = {verb: _report(verb, gate, config, context) for verb, gate in gates.items()}
     return PullRequestReport(config.service, reports, markdown.render_comment(reports, [*gates]))
 
 
@@ -100,9 +101,13 @@ def _check_data(bar: Bar, branch: Branch | None, config: Config, context: Contex
     return check(config, bar, branch, {**bar.of_data.data, **own}, "auto", context)
 
 
-def _report(verb: str, gate: Callable[[], Report], service: str) -> dict[str, Any]:
+def _report(
+    verb: str, gate: Callable[[], Report], config: Config, context: Context
+) -> dict[str, Any]:
     started = time.monotonic()
     try:
-        return decided(verb, gate(), started)
+        report = gate()
+        runbook = blocked_runbook(verb, config, context.environ) if report.blocked else None
+        return decided(verb, report, started, runbook)
     except TidegateError as error:
-        return undecided(verb, error, service, started)
+        return undecided(verb, error, config.service, started)

@@ -136,6 +136,7 @@ def render_comment(
         stopped=any(report["blocked"] for report in reports.values()),
         commit=commit,
         run_url=run_url,
+        repository_url=(run_url or "").partition("/actions/runs/")[0],
         before=before,
         pages=_pages(reports),
         version=__version__,

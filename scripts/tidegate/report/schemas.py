@@ -305,6 +305,7 @@ _STANDING: Mapping[str, Schema] = {
     "last_pass": _TEXT_OR_NULL,
     "passes": _COUNT,
 }
+_RUNBOOK = _object(path=_TEXT, in_repository=_TEXT_OR_NULL, exists=_FLAG)
 _PART = _object(
     part=_TEXT,
     kind={"enum": ["data", "labels", "objectives", "freshness", "cost"]},
@@ -318,7 +319,7 @@ _PART = _object(
     error=_nullable(_ERROR),
     **_STANDING,
     brought_by=_nullable(_EVENT),
-    runbook=_object(path=_TEXT, in_repository=_TEXT_OR_NULL, exists=_FLAG),
+    runbook=_RUNBOOK,
 )
 _INCIDENT = _object(
     begun=_TEXT,
@@ -504,7 +505,11 @@ ADDED: Mapping[str, Mapping[str, Schema]] = {
             )
         )
     },
-    "gate-model": {"curves": _nullable(_object(candidate=_CURVE, baseline=_nullable(_CURVE)))},
+    "check-data": {"runbook": _nullable(_RUNBOOK)},
+    "gate-model": {
+        "curves": _nullable(_object(candidate=_CURVE, baseline=_nullable(_CURVE))),
+        "runbook": _nullable(_RUNBOOK),
+    },
 }
 
 

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from tidegate.errors import TidegateError
+from tidegate.runbook import Runbook
 from tidegate.verdict import Verdict, worst
 from tidegate.watch.rule import Incident, Rule, Standing
 
@@ -90,17 +91,6 @@ class Part:
             "notes": list(self.notes),
             "error": self.error,
         }
-
-
-@dataclass(frozen=True)
-class Runbook:
-    """What to follow. path: below the service's folder; in_repository: from the repository's root,
-    where that is known; exists: whether it is there.
-    """
-
-    path: str
-    in_repository: str | None
-    exists: bool
 
 
 @dataclass(frozen=True)

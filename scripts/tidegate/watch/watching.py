@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from tidegate.config import Config, Watch
 from tidegate.context import Context
 from tidegate.errors import TidegateError
 from tidegate.registry import Registry
+from tidegate.runbook import find_runbook
 from tidegate.watch.history import History
 from tidegate.watch.inputs import watch_data
 from tidegate.watch.operations import watch_cost, watch_model_age, watch_objective
 from tidegate.watch.prometheus import Prometheus
 from tidegate.watch.quality import watch_labels
 from tidegate.watch.released import Released
-from tidegate.watch.results import Kind, Part, Runbook, WatchReport
+from tidegate.watch.results import Kind, Part, WatchReport
 from tidegate.watch.rule import Incident, Rule, Run, Standing, incidents, looks, standings
 
 Look = Callable[[], Sequence[Part] | Part]
@@ -67,7 +66,10 @@ def watch(
         rule=rule,
         standings=standing,
         brought_by=brought_by,
-        runbooks={part.id: _runbook(config, context, wanted.runbook(part.kind)) for part in parts},
+        runbooks={
+            part.id: find_runbook(config, wanted.runbook(part.kind), context.environ)
+            for part in parts
+        },
         incident=incident,
         action=_action(wanted, released, incident, brought_by),
         recorded=record,
@@ -111,17 +113,6 @@ def _brought_by(released: Released, standing: Standing) -> Mapping[str, Any] | N
         return None
     event = released.promoted_between(standing.last_pass, standing.since)
     return None if event is None else event.to_dict()
-
-
-def _runbook(config: Config, context: Context, path: str) -> Runbook:
-    workspace = context.environ.get("GITHUB_WORKSPACE")
-    place = Path(os.path.normpath(config.resolve(path)))
-    inside = workspace is not None and place.is_relative_to(Path(workspace).resolve())
-    return Runbook(
-        path,
-        place.relative_to(Path(str(workspace)).resolve()).as_posix() if inside else None,
-        place.is_file(),
-    )
 
 
 def _action(

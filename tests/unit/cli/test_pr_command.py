@@ -128,6 +128,27 @@ def test_pr__bad_row__exits_1_and_names_it(service, capsys):
         assert part in shown
 
 
+def test_pr_and_check_data__blocked__lead_to_the_runbook_that_the_service_has(
+    service, monkeypatch, capsys
+):
+    monkeypatch.setenv("GITHUB_WORKSPACE", str(service.parent))
+    Path("data/may.csv").write_text("shop,price\na,1\nc,-2\n")
+    pr()
+    assert "runbook" not in report("pr")["reports"]["check-data"]
+
+    page = Path("docs/runbooks/blocked-data.md")
+    page.parent.mkdir(parents=True)
+    page.touch()
+    pr()
+    main(["check-data"])
+
+    for blocked in (report("check-data"), report("pr")["reports"]["check-data"]):
+        place = f"{service.name}/{page}"
+        assert blocked["runbook"] == {"path": str(page), "in_repository": place, "exists": True}
+    assert str(page) in capsys.readouterr().out
+    assert "runbook" not in report("pr")["reports"]["gate-model"]  # it passes
+
+
 def committed(folder: Path) -> None:
     for command in (["init", "--quiet", "--initial-branch", "main"], ["add", "--all"],
                     ["-c", "user.name=a", "-c", "user.email=a@b.c", "commit", "--quiet",

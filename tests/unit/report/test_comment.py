@@ -30,6 +30,7 @@ from sample_reports import (
     policy,
     policy_change,
     result,
+    runbook,
     schema_change,
     slice_result,
     undecided,
@@ -98,6 +99,7 @@ BAD_DATA = data_report(
         check(column="dest", failing_rows=0, examples=[]),
     ),
     dataset(name="weather", rows=26_115, failing_rows=2, tolerated_rows=26, verdict="pass"),
+    runbook=runbook("blocked-data"),
 )  # fmt: skip
 
 NOTED_DATA = data_report(
@@ -156,7 +158,14 @@ CASES = {
     "blocked-slice": [
         data_report(),
         PIPELINE,
-        gate_report(result(), log_loss(), *SLICES, worse_slice(), budgets=[budget()]),
+        gate_report(
+            result(),
+            log_loss(),
+            *SLICES,
+            worse_slice(),
+            budgets=[budget()],
+            runbook=runbook("blocked-model"),
+        ),
     ],
     "over-budget": [
         data_report(),
@@ -209,6 +218,15 @@ CASES = {
 
 def comment(*reports: dict[str, Any], expected: list[str] = EXPECTED) -> Comment:
     return render_comment({report["verb"]: report for report in reports}, expected, RUN)
+
+
+def test_comment__blocked__leads_to_the_runbook_as_the_base_branch_has_it():
+    path = "docs/runbooks/blocked-data.md"
+    assert f"[{path}](https://github.com/acme/flights/blob/HEAD/{path})" in comment(BAD_DATA).body
+
+
+def test_comment__no_runbook__says_nothing_of_one():
+    assert "runbook" not in comment({**BAD_DATA, "runbook": None}).body
 
 
 def third_time() -> str:

@@ -45,6 +45,7 @@ def reports_of(text: str) -> dict[str, dict[str, Any]]:
     changed = policy_change(path=text, before=text, after=text, effect=text, note=text)
     bar = policy(changed, why=text, commit=text)
     let = override(by=text, role=text, label=text, at=text, commit=text, run_url=text)
+    followed = {"path": text, "in_repository": text, "exists": True}
     known = dict.fromkeys(
         ("version", "source", "predictions_digest", "registered_at", "release", "environment",
          "since"), text,
@@ -62,8 +63,9 @@ def reports_of(text: str) -> dict[str, dict[str, Any]]:
         commit=text,
         curves={"candidate": curve(), "baseline": None},
         mode=text,
+        runbook=followed,
     )
-    data = full_data_report(text, policy=bar, service="shop")
+    data = full_data_report(text, policy=bar, service="shop", runbook=followed)
     broken = undecided("pull-data", what=text, where=text, remedy=text)
     return {"pull-data": broken, "check-data": data, "gate-model": gate}
 
