@@ -125,6 +125,10 @@ def test_blocked_data__is_found_mended_and_holds(shipped: Shipped) -> None:
     assert "mean_radius" in said[0]
 
 
+def test_watch__as_it_comes__passes_for_a_release_of_today(shipped: Shipped) -> None:
+    assert "0.0 days old" in shipped.must("tidegate watch")
+
+
 def test_blocked_model__is_seen_with_what_it_has_not_learnt_and_what_is_different(
     shipped: Shipped,
 ) -> None:

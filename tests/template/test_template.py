@@ -83,6 +83,17 @@ def test_template__supported_answers_give_a_config_that_says_the_same(
     assert config.image is None or config.image.push == ("image_registry" in answers)
 
 
+def test_template__readme_watches_more_by_keys_that_are_known(
+    services: dict[str, Path], tmp_path: Path
+) -> None:
+    service = next(iter(services.values()))
+    (shown,) = re.findall(r"```yaml\n(watch:.*?)```", (service / "README.md").read_text(), re.S)
+    whole = yaml.safe_load((service / "tidegate.yaml").read_text()) | yaml.safe_load(shown)
+    (tmp_path / "tidegate.yaml").write_text(yaml.safe_dump(whole))
+    watch = configs.load(tmp_path / "tidegate.yaml").need_watch()
+    assert watch.objectives and watch.data["recent"].dataset == "samples"
+
+
 @pytest.mark.parametrize("name", SUPPORTED)
 def test_template__nothing_of_its_own_is_left_over(services: dict[str, Path], name: str) -> None:
     for path in services[name].rglob("*"):
