@@ -1,3 +1,3 @@
 """Gates for machine-learning services: data, model, image, promotion."""
 
-__version__ = "0.1.0"
+__version__ = "1.0.0"

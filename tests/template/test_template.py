@@ -91,7 +91,8 @@ def test_template__readme_watches_more_by_keys_that_are_known(
     whole = yaml.safe_load((service / "tidegate.yaml").read_text()) | yaml.safe_load(shown)
     (tmp_path / "tidegate.yaml").write_text(yaml.safe_dump(whole))
     watch = configs.load(tmp_path / "tidegate.yaml").need_watch()
-    assert watch.objectives and watch.data["recent"].dataset == "samples"
+    assert watch.objectives
+    assert watch.data["recent"].dataset == "samples"
 
 
 @pytest.mark.parametrize("name", SUPPORTED)

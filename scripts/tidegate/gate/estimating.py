@@ -180,7 +180,7 @@ def _found(
         own = replace(
             estimate(candidate.value, sums, groups, clustered=design.clustered),
             slack=candidate.slack, step=candidate.step * unit, bias=candidate.bias,
-            rows=rows, added=float(candidate.counted),
+            rows=rows, added=float(candidate.counted), within=question.metric.within,
         )  # fmt: skip
     if question.harm:
         sums, sign, baseline = spreads.harm[number][level], question.metric.sign, solutions[1]
@@ -196,6 +196,7 @@ def _found(
                 rows=rows,
                 # An answer that is right or wrong in both is counted in their difference, too.
                 added=0.5 * (question.metric.statistic == CONFUSION),
+                within=question.metric.harm_within,
             )
     return Found(
         name=question.name,

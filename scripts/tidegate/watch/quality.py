@@ -242,6 +242,7 @@ def _harm(now: Found, before: Found) -> Estimate | None:
     else:
         corrected = (side.second * side.clusters / (side.clusters - 1) for side in sides)
         second = sum(corrected) * (total - 1) / total
+    width = now.own.within[1] - now.own.within[0]
     return Estimate(
         value=sign * (now.own.value - before.own.value),
         second=second,
@@ -252,6 +253,7 @@ def _harm(now: Found, before: Found) -> Estimate | None:
         bias=sign * (now.own.bias - before.own.bias),
         rows=sum(side.rows for side in sides),
         added=max(side.added for side in sides),
+        within=(-width, width),
     )
 
 

@@ -13,7 +13,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from evaluation_sets import ANYTHING, judged, make_config
+from evaluation_sets import ANYTHING, DRAWS, judged, make_config
+from tidegate.config import METRICS as METRIC_NAMES
 from tidegate.config import Bound
 from tidegate.gate.statistics.comparison import (
     MIN_CLUSTERS,
@@ -27,6 +28,7 @@ from tidegate.gate.statistics.comparison import (
     standard_error,
     student_quantile,
 )
+from tidegate.gate.statistics.metrics import METRICS
 from tidegate.verdict import Verdict
 
 SURE = Confidence(0.95, 0.95)
@@ -120,6 +122,21 @@ def test_ends__a_perfect_value_on_few_rows_has_room_below(metric: str) -> None:
     (found,) = judged(make_config("binary", {metric: {"min": 0.99}}), table)
     assert found.judgement.candidate == 1
     assert found.judgement.verdict is Verdict.INCONCLUSIVE
+
+
+@pytest.mark.parametrize("task", DRAWS)
+def test_judge__ends_on_few_rows_are_values_that_the_metric_can_have(task: str) -> None:
+    limits = {"min": -1e300, "max": 1e300, "max-regression": 1e300}
+    config = make_config(task, dict.fromkeys(METRIC_NAMES[task], limits))
+    at_the_end = set()
+    for result in judged(config, *DRAWS[task](12, np.random.default_rng(5))):
+        metric = METRICS[result.metric.partition("/")[0]]
+        for of, within in ((result.own, metric.within), (result.harm, metric.harm_within)):
+            assert of is not None
+            lower, upper = ends(of, 0.99)
+            assert within[0] <= lower <= upper <= within[1], result.metric
+            at_the_end |= {lower, upper} & {*within}
+    assert at_the_end - {math.inf, -math.inf}, "nothing was drawn back"
 
 
 VALUES = st.floats(-2, 2).map(lambda value: round(value, 6))

@@ -25,7 +25,7 @@ class Estimate:
     clusters: how many there are (rows, where each is its own); slack: what the value may be off;
     step, bias: see metrics.Solution, but step for a row of average weight; rows: of the slice;
     added: so many rows, answered the other way, are added to the variance of a metric that counts
-    right answers.
+    right answers; within: what the truth can be at all.
     """
 
     value: float
@@ -37,6 +37,7 @@ class Estimate:
     bias: float = 0.0
     rows: int = 0
     added: float = 0.0
+    within: tuple[float, float] = (-math.inf, math.inf)
 
     @property
     def is_flat(self) -> bool:
@@ -51,7 +52,8 @@ class Estimate:
 
     @property
     def mirrored(self) -> Estimate:
-        return replace(self, value=-self.value, bias=-self.bias)
+        least, most = self.within
+        return replace(self, value=-self.value, bias=-self.bias, within=(-most, -least))
 
 
 @dataclass(frozen=True)
@@ -122,13 +124,14 @@ def degrees_of_freedom(of: Estimate) -> float:
 
 
 def ends(of: Estimate, confidence: float) -> tuple[float, float]:
-    """Lower and upper end; each alone holds at the confidence."""
+    """Lower and upper end; each alone holds at the confidence, and neither is out of range."""
     error = standard_error(of, confidence)
     degrees = degrees_of_freedom(of)
     if not math.isfinite(error) or degrees < 1:
         return -math.inf, math.inf
     half = student_quantile(confidence, degrees) * error + of.slack
-    return of.middle - half, of.middle + half
+    least, most = of.within
+    return min(max(of.middle - half, least), most), max(min(of.middle + half, most), least)
 
 
 def judge(

@@ -55,16 +55,23 @@ class Solution:
 
 @dataclass(frozen=True)
 class Metric:
-    """higher_is_better decides the sign of harm."""
+    """higher_is_better decides the sign of harm. within: the values that it can have."""
 
     statistic: Statistic
     solve: Callable[[Bins], Solution]
     higher_is_better: bool
+    within: tuple[float, float] = (0.0, 1.0)
 
     @property
     def sign(self) -> float:
         """Factor that turns a difference of values into harm."""
         return -1.0 if self.higher_is_better else 1.0
+
+    @property
+    def harm_within(self) -> tuple[float, float]:
+        """What a difference of two values can be."""
+        width = self.within[1] - self.within[0]
+        return -width, width
 
 
 def _mean(sums: Bins) -> Solution:
@@ -339,6 +346,7 @@ def _term(name: str) -> Terms:
     return Terms((name,))
 
 
+_UNBOUNDED = (0.0, math.inf)
 METRICS: Mapping[str, Metric] = {
     "accuracy": Metric(CONFUSION, _confusion(_accuracy), True),
     "balanced-accuracy": Metric(CONFUSION, _confusion(_balanced_accuracy), True),
@@ -350,16 +358,16 @@ METRICS: Mapping[str, Metric] = {
     "recall-per-class": Metric(CONFUSION, recall_of(0), True),  # one for each class: see expand
     "roc-auc": Metric(SCORES, _roc_auc, True),
     "pr-auc": Metric(SCORES, _pr_auc, True),
-    "log-loss": Metric(_term("log-loss"), _mean_of_probabilities, False),
-    "brier-score": Metric(_term("squared-error"), _mean_of_probabilities, False),
+    "log-loss": Metric(_term("log-loss"), _mean_of_probabilities, False, _UNBOUNDED),
+    "brier-score": Metric(_term("squared-error"), _mean_of_probabilities, False, _UNBOUNDED),
     "expected-calibration-error": Metric(CALIBRATION, _calibration_error, False),
-    "mae": Metric(_term("absolute-error"), _mean, False),
-    "rmse": Metric(_term("squared-error"), _root_mean, False),
-    "median-absolute-error": Metric(ABSOLUTE_ERRORS, _median_error, False),
-    "r2": Metric(Terms(("squared-error", "label", "label-squared")), _r2, True),
-    "mape": Metric(_term("relative-error"), _mean, False),
-    "pinball-loss": Metric(_term("pinball-loss"), _mean, False),
-    "bias": Metric(_term("error"), _size_of_mean, False),
+    "mae": Metric(_term("absolute-error"), _mean, False, _UNBOUNDED),
+    "rmse": Metric(_term("squared-error"), _root_mean, False, _UNBOUNDED),
+    "median-absolute-error": Metric(ABSOLUTE_ERRORS, _median_error, False, _UNBOUNDED),
+    "r2": Metric(Terms(("squared-error", "label", "label-squared")), _r2, True, (-math.inf, 1.0)),
+    "mape": Metric(_term("relative-error"), _mean, False, _UNBOUNDED),
+    "pinball-loss": Metric(_term("pinball-loss"), _mean, False, _UNBOUNDED),
+    "bias": Metric(_term("error"), _size_of_mean, False, _UNBOUNDED),
 }
 
 
