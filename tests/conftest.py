@@ -1,6 +1,7 @@
 """How many cases property tests try: `HYPOTHESIS_PROFILE=nightly` asks for many more.
 
 With CI set they are the same cases every time: a change is not blocked by another one's luck.
+Models are trained by one thread: those of several workers would wait for one another.
 No test can ask the stand-in for GitHub, or be answered, what GitHub's own description lacks.
 """
 
@@ -21,4 +22,5 @@ settings.register_profile(
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "test"))
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 Server.held_to = description()

@@ -42,8 +42,6 @@ SECRETS = {
 }
 # Which data an example brings that is not made from one table: January to March, and what judges.
 MONTHS = {"arrival-delay": ("1", "2", "3", "7", "8", "9")}
-# Training on few rows: threads that wait for one another cost more than they give.
-ONE_THREAD = ("OMP_NUM_THREADS", "1")
 Start = Callable[[Callable[[Path], Path], str, str], Road]
 
 
@@ -51,7 +49,6 @@ Start = Callable[[Callable[[Path], Path], str, str], Road]
 def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
     """(make, name, mlflow): a road whose service `make` puts into a folder."""
     own_home(tmp_path, monkeypatch)
-    monkeypatch.setenv(*ONE_THREAD)
     with ExitStack() as stack:
         github = stack.enter_context(LocalGitHub())
 
@@ -79,7 +76,7 @@ def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
                     api_url=github.url,
                     token=github.token,
                 )
-            road.runner.environ |= [ONE_THREAD]
+            road.runner.environ["OMP_NUM_THREADS"] = os.environ["OMP_NUM_THREADS"]
             begin_repository(road)
             return road
 

@@ -34,11 +34,11 @@ class GitHub:
         token: str,
         *,
         api_url: str = "https://api.github.com",
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], None] | None = None,
         now: Callable[[], float] = time.time,
     ):
         self.repository = repository
-        self._sleep = sleep
+        self._sleep = sleep or time.sleep
         self._now = now
         self._http = httpx.Client(
             base_url=api_url,

@@ -207,13 +207,16 @@ def test_look_for__odd_login_is_asked_about_as_it_is(world: World, login: str) -
     assert f"set by {login}, whose role is read" in world.refusal()
 
 
-def test_look_for__api_that_is_down_overrides_nothing(world: World) -> None:
+def test_look_for__api_that_goes_down_at_any_request_overrides_nothing(world: World) -> None:
     world.label()
-    for number in range(1, 7):
-        world.github.fail_next(503, times=4)
+    world.ask()
+    requests = len(world.github.requests)
+    assert requests > 3
+    for answered in range(requests):
+        for _ in range(answered):
+            world.github.before("GET", lambda: None)
+        world.github.before("GET", lambda: world.github.fail_next(503, times=4))
         assert "503" in world.refusal()
-        world.github.requests.clear()
-        assert number
     assert world.ask().override is not None
 
 
