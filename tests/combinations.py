@@ -69,7 +69,7 @@ SUPPORTED: dict[str, Answers] = {
 }  # fmt: skip
 
 # Those that are installed, tested and run through their own workflows: every task and format,
-# every registry of models, a container. `make test` runs the first, `make nightly` all of them.
+# every registry of models, a container. `make nightly` runs them all.
 RUN = [
     "classes from JSON lines by a script",
     "numbers from CSV by a script",

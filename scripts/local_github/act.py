@@ -70,6 +70,10 @@ class Run:
         return values[-1] if values else None
 
 
+# Of this process's environment, what the jobs get: act gives them nothing of it by itself.
+HANDED_ON = ("OMP_NUM_THREADS",)
+
+
 class LocalRunner:
     """Runs workflows under act.
 
@@ -93,7 +97,8 @@ class LocalRunner:
         self.repository = repository
         self.variables = dict(variables or {})
         self.secrets = dict(secrets or {})
-        self.environ = dict(environ or {})
+        handed_on = {name: os.environ[name] for name in HANDED_ON if name in os.environ}
+        self.environ = {**handed_on, **(environ or {})}
         self.token = token
         if api_url is not None:
             self.environ["GITHUB_API_URL"] = api_url

@@ -6,7 +6,6 @@ One test, because each part stands on the one before. It takes minutes.
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,7 +29,6 @@ def road(tmp_path: Path) -> Iterator[Road]:
     ports = {"staging": free_port(), "production": free_port()}
     with LocalGitHub() as github:
         road = Road(tmp_path, docker_answers(), github, lambda _: None, ports)
-        road.runner.environ["OMP_NUM_THREADS"] = os.environ["OMP_NUM_THREADS"]
         try:
             yield road
         finally:

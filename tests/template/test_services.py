@@ -1,6 +1,7 @@
 """Services from the template, run for real: installed, tested, and through their own workflows.
 
-Of the combinations, `make test` runs the first; `make nightly` runs all of them, and the examples.
+`make nightly` runs them: each takes minutes. In `make test`, test_road.py takes an example all the
+way, and test_template.py and test_runbooks.py a service as it comes from the template.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ from servers import mlflow_server
 from tidegate import config as configs
 
 pytestmark = [
+    pytest.mark.road,
+    pytest.mark.nightly,
     # Docker's client leaves its socket open when no engine answers.
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
@@ -76,7 +79,6 @@ def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
                     api_url=github.url,
                     token=github.token,
                 )
-            road.runner.environ["OMP_NUM_THREADS"] = os.environ["OMP_NUM_THREADS"]
             begin_repository(road)
             return road
 
@@ -155,12 +157,7 @@ def drive(road: Road) -> None:
     assert "production v1" in (changed.comment or "")
 
 
-def each(name: str) -> object:
-    return pytest.param(name, marks=[] if name == RUN[0] else [pytest.mark.nightly])
-
-
-@pytest.mark.road
-@pytest.mark.parametrize("name", [each(name) for name in RUN])
+@pytest.mark.parametrize("name", RUN)
 def test_service__goes_to_production_and_is_compared_with_it(start: Start, name: str) -> None:
     answers = SUPPORTED[name]
 
@@ -174,8 +171,6 @@ def test_service__goes_to_production_and_is_compared_with_it(start: Start, name:
     drive(start(make, service, answers.get("mlflow", context["mlflow"][0])))
 
 
-@pytest.mark.road
-@pytest.mark.nightly
 @pytest.mark.parametrize("example", ["arrival-delay", "digit-reader"])
 def test_example__goes_to_production_and_is_compared_with_it(start: Start, example: str) -> None:
     answers = {} if docker_answers() else {"deployer": "command"}
