@@ -25,9 +25,9 @@ from tidegate.cli.execution import undecided
 from tidegate.context import Context
 from tidegate.errors import GitHubError, TidegateError
 from tidegate.github.event import pull_request_number
-from tidegate.report import markdown
 from tidegate.report.archive import ArchiveError
 from tidegate.report.claim import Claim
+from tidegate.report.comment import Comment, marker, render_comment, service_of
 from tidegate.report.schemas import FIELDS
 from tidegate.report.validation import ReportError, parse_report
 from tidegate.verdict import Verdict
@@ -41,7 +41,7 @@ class CommentReport:
     """The comment, and whether it stands on the pull request."""
 
     service: str
-    comment: markdown.Comment
+    comment: Comment
     url: str | None
     verdict: Verdict = Verdict.PASS
     blocked: bool = False
@@ -149,20 +149,18 @@ def _commented(
     """The comment, written on pull request `number` where that is asked for."""
     reports = _of_one_service(reports)
     expected, at = arguments.expect or DEFAULT_EXPECTED, context.now().isoformat(timespec="seconds")
-    written: list[markdown.Comment] = []
+    written: list[Comment] = []
 
     def write(earlier: str) -> str:
         """The comment over its earlier self, whose verdict it keeps."""
-        comment = markdown.render_comment(
-            reports, expected, run_url, at=at, earlier=earlier, claim=claim
-        )
+        comment = render_comment(reports, expected, run_url, at=at, earlier=earlier, claim=claim)
         written.append(comment)
         return comment.body
 
     write("")
-    service, url = markdown.service_of(reports), None
+    service, url = service_of(reports), None
     if arguments.post == "true":
-        url = _post(context.environ, number, markdown.marker(service), write)
+        url = _post(context.environ, number, service, write)
     return CommentReport(service, written[-1], url)
 
 
@@ -224,7 +222,7 @@ def _of_one_service(reports: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _post(
-    environ: Mapping[str, str], number: int | None, marker: str, body: Callable[[str], str]
+    environ: Mapping[str, str], number: int | None, service: str, body: Callable[[str], str]
 ) -> str | None:
     if number is None:
         print("not posted: there is no pull request here", file=sys.stderr)
@@ -237,9 +235,9 @@ def _post(
         return comments.upsert(
             GitHub.from_environ(environ),
             number,
-            marker,
+            marker(service),
             body,
-            nameless=markdown.marker(""),
+            nameless=marker(""),
         )
     except GitHubError as error:
         print(f"not posted, the verdict stays what it is: {error}", file=sys.stderr)

@@ -25,7 +25,7 @@ from tidegate.data.results import DataReport
 from tidegate.errors import ConfigError, TidegateError
 from tidegate.gate.gate import gate_model
 from tidegate.registry import Registry
-from tidegate.report import markdown
+from tidegate.report.comment import Comment, render_comment
 from tidegate.runbook import blocked_runbook
 from tidegate.verdict import Verdict
 
@@ -40,7 +40,7 @@ class PullRequestReport:
 
     service: str
     reports: dict[str, dict[str, Any]]
-    comment: markdown.Comment
+    comment: Comment
 
     @property
     def verdict(self) -> Verdict | None:
@@ -93,7 +93,7 @@ def run(arguments: argparse.Namespace, config: Config, context: Context) -> Pull
                 remedy="add data: or gate: to it",
             )
         reports = {verb: _report(verb, gate, config, context) for verb, gate in gates.items()}
-    return PullRequestReport(config.service, reports, markdown.render_comment(reports, [*gates]))
+    return PullRequestReport(config.service, reports, render_comment(reports, [*gates]))
 
 
 def _check_data(bar: Bar, branch: Branch | None, config: Config, context: Context) -> DataReport:

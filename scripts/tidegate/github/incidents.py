@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from tidegate.errors import GitHubError
 from tidegate.github.api import GitHub
-from tidegate.report import markdown, watch_wording
+from tidegate.report import incident_issue, watch_wording
 
 Report = Mapping[str, Any]
 Did = Literal["opened", "updated", "closed", "left", "nothing"]
@@ -92,7 +92,7 @@ class Incidents:
     def __init__(self, github: GitHub, service: str, repository_url: str):
         self._github = github
         self._url = repository_url
-        self._marker = markdown.incident_marker(service)
+        self._marker = incident_issue.incident_marker(service)
 
     def write(self, report: Report) -> Outcome:
         """Bring the issue in line with a report of watch that was decided."""
@@ -155,12 +155,12 @@ class Incidents:
         kept = self._patch(kept, report, state)
         more = [part for part in incident["failing"] if part not in known.parts]
         if more and known.parts:
-            self._comment(kept, markdown.render_note("more", report, more))
+            self._comment(kept, incident_issue.render_note("more", report, more))
         for duplicate in going[1:]:
             self._github.patch(
                 f"issues/{duplicate.number}", {"state": "closed", "state_reason": "not_planned"}
             )
-            note = markdown.render_note("duplicate", report, [f"number {kept.number}"])
+            note = incident_issue.render_note("duplicate", report, [f"number {kept.number}"])
             self._comment(duplicate, note)
         return Outcome("updated", f"brought up to date: {kept.url}", kept, started)
 
@@ -186,7 +186,7 @@ class Incidents:
                 {"body": body, "state": "closed", "state_reason": "completed"},
             )
             parts = state.parts or tuple(part["part"] for part in report["parts"])
-            self._comment(issue, markdown.render_note("ended", report, parts))
+            self._comment(issue, incident_issue.render_note("ended", report, parts))
         return Outcome("closed", f"closed {going[0].url}", replace(going[0], is_open=False))
 
     def _is_of(self, state: State, incident: Mapping[str, Any]) -> bool:
@@ -203,7 +203,7 @@ class Incidents:
         return Issue.of(self._github.patch(f"issues/{issue.number}", body))
 
     def _body(self, report: Report, state: State) -> str:
-        return markdown.render_issue(report, str(state), self._url, state.started)
+        return incident_issue.render_issue(report, str(state), self._url, state.started)
 
     def _comment(self, issue: Issue, text: str) -> None:
         self._github.post(f"issues/{issue.number}/comments", {"body": text})

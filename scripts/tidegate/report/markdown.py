@@ -1,4 +1,4 @@
-"""Reports as Markdown: one verb's own, and the comment that brings them together."""
+"""Reports as Markdown: what templates may say, in as much room as there is, and each verb's own."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from typing import Any
 
 from jinja2 import Environment
 
-from tidegate import __version__
 from tidegate.report import (
     board_page,
     escape,
@@ -25,8 +24,7 @@ from tidegate.report import (
     watch_wording,
     wording,
 )
-from tidegate.report.claim import Claim
-from tidegate.report.headline import decided, headline, override
+from tidegate.report.headline import decided
 from tidegate.report.redaction import censored
 from tidegate.report.templating import template_environment
 
@@ -37,7 +35,7 @@ Report = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class _Shown:
+class Shown:
     """How much of the long lists there is room for.
 
     bars: of the chart of slices; reasons: of a blocked model; text: characters of each text that
@@ -55,26 +53,17 @@ class _Shown:
 
 
 # GitHub refuses a comment beyond MAX_COMMENT: the least important goes first.
-_SHORTER = (
-    _Shown(10, 30, 50),
-    _Shown(3, 10, 10, notes=20, text=400),
-    _Shown(0, 5, 5, bars=5, notes=5, earlier=3, reasons=3, text=200),
-    _Shown(0, 2, 2, bars=0, notes=2, earlier=0, reasons=2, text=40),
+SHORTER = (
+    Shown(10, 30, 50),
+    Shown(3, 10, 10, notes=20, text=400),
+    Shown(0, 5, 5, bars=5, notes=5, earlier=3, reasons=3, text=200),
+    Shown(0, 2, 2, bars=0, notes=2, earlier=0, reasons=2, text=40),
 )
 # A verb's own report is the summary of its step, and printed; the JSON has all of it.
-_FULLER = (_Shown(1_000, 100, 200), _Shown(1_000, 50, 50), _Shown(1_000, 20, 20, notes=50))
+_FULLER = (Shown(1_000, 100, 200), Shown(1_000, 50, 50), Shown(1_000, 20, 20, notes=50))
 
 
-_MOST: ContextVar[int] = ContextVar("characters of a text", default=_Shown.text)
-
-
-@dataclass(frozen=True)
-class Comment:
-    """What stands on the pull request. blocked: the change must not be merged as it is."""
-
-    headline: str
-    blocked: bool
-    body: str
+_MOST: ContextVar[int] = ContextVar("characters of a text", default=Shown.text)
 
 
 def render_verb(verb: str, report: Report) -> str:
@@ -85,118 +74,7 @@ def render_verb(verb: str, report: Report) -> str:
     if decided and verb == "check-data":
         report = censored(report)
     name = f"{verb}.md.j2" if decided else "error.md.j2"
-    return _fitting(name, _FULLER, MAX_REPORT, "the JSON", report=report, verb=verb)
-
-
-def render_comment(
-    reports: Mapping[str, Report],
-    expected: Sequence[str],
-    run_url: str | None = None,
-    *,
-    at: str | None = None,
-    earlier: str = "",
-    claim: Claim | None = None,
-) -> Comment:
-    """The comment of a pull request from the reports at hand.
-
-    expected: verbs that must have reported; one that has not reads as undecided, never as a pass.
-    at: now; earlier: the text of the comment as it stands, whose verdict becomes an earlier one.
-    Without a time no history is kept. claim: the run without secrets that the reports come from,
-    where it was one.
-    """
-    missing = [verb for verb in expected if verb not in reports]
-    said, blocked = headline(reports, missing)
-    if claim is not None:
-        said, blocked = claim.headline(said, blocked)
-        missing = [] if claim.refused else missing
-    data, gate = decided(reports, "check-data"), decided(reports, "gate-model")
-    commit = next((r["commit"] for r in reports.values() if r.get("commit")), None)
-    before, last = [], ""
-    if at is not None:
-        now = history.entry(said, commit, at, run_url)
-        before = history.before(history.read(earlier), now)
-        last = history.line([now, *before]) + "\n"
-    body = _fitting(
-        "comment.md.j2",
-        _SHORTER,
-        MAX_COMMENT - len(last),
-        f"[the full reports]({run_url})" if run_url else "the full reports",
-        service=service_of(reports),
-        headline=said,
-        claim=claim,
-        data=censored(data) if data else None,
-        gate=gate,
-        policies=_policies(reports),
-        label=_label(reports),
-        refused=dict.fromkeys(why for r in reports.values() if (why := r.get("override_refused"))),
-        overrides=[found for report in (data, gate) if (found := override(report))],
-        errors={verb: report for verb, report in reports.items() if report["error"] is not None},
-        reports=reports,
-        skipped=missing,
-        stopped=any(report["blocked"] for report in reports.values()),
-        commit=commit,
-        run_url=run_url,
-        repository_url=(run_url or "").partition("/actions/runs/")[0],
-        before=before,
-        pages=_pages(reports),
-        version=__version__,
-    )
-    return Comment(said, blocked, body + last)
-
-
-def _pages(reports: Mapping[str, Report]) -> str:
-    """The pages that show more than there is room for here."""
-    shown = {
-        "gate-model": "`gate-model.html` (every slice with its interval, calibration, scores)",
-        "check-data": "`check-data.html` (every rule, histograms)",
-    }
-    return " and ".join(words for verb, words in shown.items() if decided(reports, verb))
-
-
-def _label(reports: Mapping[str, Report]) -> str | None:
-    """The label that would let a blocked pull request through; None where none is blocked."""
-    policies = [r["policy"] for r in reports.values() if r["blocked"] and r.get("policy")]
-    return next((label for policy in policies if (label := policy.get("override_label"))), None)
-
-
-def _policies(reports: Mapping[str, Report]) -> list[Mapping[str, Any]]:
-    """Whose policy judged, and what changes in it; of data and model together where it is one."""
-    merged: dict[tuple[Any, ...], list[Any]] = {}
-    for report in reports.values():
-        if policy := report.get("policy"):
-            changes = merged.setdefault((policy["source"], policy["commit"], policy["why"]), [])
-            changes += [change for change in policy["changes"] if change not in changes]
-    return [
-        {"source": source, "commit": commit, "why": why, "changes": changes}
-        for (source, commit, why), changes in merged.items()
-        if changes or why
-    ]
-
-
-def render_issue(
-    report: Report, state: str, repository_url: str, started: Report | None = None
-) -> str:
-    """The issue of an incident that goes on. state: what the next run has to know, not shown.
-
-    started: what was started for it, when, and in which run.
-    """
-    return _fitting(
-        "incident.md.j2",
-        _SHORTER,
-        MAX_COMMENT,
-        f"[the full report]({report['run_url']})" if report["run_url"] else "the full report",
-        report=report,
-        state=state,
-        repository_url=repository_url,
-        started=started,
-        version=__version__,
-    )
-
-
-def render_note(what: str, report: Report, parts: Sequence[str]) -> str:
-    """A comment on an incident's issue. what: ended, more (parts fail) or duplicate."""
-    template = _environment().get_template("incident-note.md.j2")
-    return template.render(what=what, report=report, parts=parts)
+    return fitting(name, _FULLER, MAX_REPORT, "the JSON", report=report, verb=verb)
 
 
 def sentence(text: str) -> str:
@@ -204,12 +82,12 @@ def sentence(text: str) -> str:
     return f"{escape.markdown(text[:1].upper() + text[1:])}."
 
 
-def _fitting(name: str, steps: Sequence[_Shown], limit: int, more: str, **values: Any) -> str:
+def fitting(name: str, steps: Sequence[Shown], limit: int, more: str, **values: Any) -> str:
     """A template with as much of the long lists as fits into `limit` characters.
 
     more: where to read on, should even the least of it not fit.
     """
-    template = _environment().get_template(name)
+    template = environment().get_template(name)
     for shown in steps:
         _MOST.set(shown.text)
         text = template.render(shown=shown, **values)
@@ -224,16 +102,6 @@ def length(text: str) -> int:
     return len(text.encode("utf-16-le", errors="surrogatepass")) // 2
 
 
-def service_of(reports: Mapping[str, Report]) -> str:
-    """The service that the reports are about; empty when none of them came to know it."""
-    return next((str(r["service"]) for r in reports.values() if r.get("service")), "")
-
-
-def marker(service: str) -> str:
-    """What tells this service's comment from others: the first line of the comment, not shown."""
-    return f"<!-- tidegate:comment service={escape.markdown(service)} -->"
-
-
 def _markdown(text: object, limit: int = 400) -> str:
     return escape.markdown(text, min(limit, _MOST.get()))
 
@@ -244,11 +112,6 @@ def _code(text: object, limit: int = 120) -> str:
 
 def _block(text: object) -> str:
     return escape.block(text, _MOST.get())
-
-
-def incident_marker(service: str) -> str:
-    """What tells this service's issue from others: its first line, not shown."""
-    return f"<!-- tidegate:incident service={escape.markdown(service)} -->"
 
 
 def _rule(check: Report) -> str:
@@ -351,7 +214,7 @@ def _numbered(portions: Sequence[findings.Portion]) -> bool:
 
 
 @cache
-def _environment() -> Environment:
+def environment() -> Environment:
     # Markdown, not HTML: every value goes through `md` or `code`.
     environment = template_environment(autoescape=False, keep_trailing_newline=True)
     environment.filters |= {
@@ -393,8 +256,6 @@ def _environment() -> Environment:
         "slice_chart": _slice_chart,
         "how": _BASELINES,
         "keys": _keys,
-        "incident_marker": incident_marker,
-        "marker": marker,
         "trend": trend_chart,
         "watch": watch_wording,
         "wording": wording,

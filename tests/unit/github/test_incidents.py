@@ -25,7 +25,8 @@ from tidegate.cli import main
 from tidegate.errors import GitHubError
 from tidegate.github.api import GitHub
 from tidegate.github.incidents import Incidents, Outcome, State
-from tidegate.report.markdown import MAX_COMMENT, render_issue
+from tidegate.report.incident_issue import render_issue
+from tidegate.report.markdown import MAX_COMMENT
 
 REPOSITORY = "acme/flight-delay"
 WEB = f"https://github.com/{REPOSITORY}"

@@ -13,7 +13,7 @@ import pytest
 from local_github.api import LocalGitHub
 from pull_request import CONFIG, Repository
 from tidegate.gate import record as records
-from tidegate.report.markdown import render_comment
+from tidegate.report.comment import render_comment
 from tidegate.report.schemas import report_schema
 
 NAME, NUMBER, RUN = "acme/shop", 7, 4711

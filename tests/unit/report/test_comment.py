@@ -37,7 +37,8 @@ from sample_reports import (
     worse_slice,
 )
 from tidegate.report import wording
-from tidegate.report.markdown import MAX_COMMENT, Comment, marker, render_comment, service_of
+from tidegate.report.comment import Comment, marker, render_comment, service_of
+from tidegate.report.markdown import MAX_COMMENT
 
 GOLDEN = Path(__file__).parent / "golden"
 EXPECTED = ["check-data", "reproduce-pipeline", "gate-model"]

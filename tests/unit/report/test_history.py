@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from rendered_markdown import linked_by_github, read
 from sample_reports import data_report, gate_report
 from tidegate.report import history
-from tidegate.report.markdown import MAX_COMMENT, render_comment
+from tidegate.report.comment import render_comment
+from tidegate.report.markdown import MAX_COMMENT
 
 RUN = "https://github.com/acme/flights/actions/runs/42"
 AT = "2026-11-24T18:02:00+00:00"

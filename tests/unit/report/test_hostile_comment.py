@@ -25,7 +25,8 @@ from sample_reports import (
 )
 from terminals import Terminal, without_style
 from tidegate.report import history, terminal
-from tidegate.report.markdown import MAX_COMMENT, length, render_comment, render_verb
+from tidegate.report.comment import render_comment
+from tidegate.report.markdown import MAX_COMMENT, length, render_verb
 
 RUN = "https://github.com/acme/flights/actions/runs/42"
 AT = "2026-11-24T18:02:00+00:00"

@@ -22,7 +22,8 @@ from sample_reports import (
 )
 from tidegate.github.annotations import annotations_of
 from tidegate.report import wording
-from tidegate.report.markdown import render_comment, render_verb
+from tidegate.report.comment import render_comment
+from tidegate.report.markdown import render_verb
 from tidegate.report.page import render_page
 from tidegate.report.redaction import censored
 

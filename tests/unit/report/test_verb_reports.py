@@ -38,7 +38,8 @@ from terminals import Terminal, without_style
 from tidegate.cli import VERBS
 from tidegate.github.runner import MAX_SUMMARY
 from tidegate.report import numbers, terminal, wording
-from tidegate.report.markdown import render_comment, render_verb
+from tidegate.report.comment import render_comment
+from tidegate.report.markdown import render_verb
 from tidegate.report.page import render_page
 from tidegate.report.schemas import FIELDS, report_schema
 
