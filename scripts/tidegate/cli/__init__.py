@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import atexit
 import gc
 import importlib
 import sys
@@ -96,6 +97,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Importing makes objects by the hundred thousand, and looking for cycles among them, every 700,
     # is a tenth of a start.
     gc.set_threshold(300_000)
+    # Nor is what is there at the end looked through once more: that is a fifth of a short run.
+    atexit.register(gc.freeze)
     # An action passes each of its inputs as --name="$VALUE"; an empty one is as if not given.
     words = [word for word in given if not (word.startswith("--") and word.endswith("="))]
     parser, verb = parser_for(words)
