@@ -1,4 +1,4 @@
-"""`make demo`: the whole road, seen working on real flights, in about five minutes."""
+"""`make demo`: the whole road, seen working on real flights."""
 
 from __future__ import annotations
 
