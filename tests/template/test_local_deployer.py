@@ -23,13 +23,14 @@ import pytest
 import render_example
 from shop import free_port
 
-# What `uv sync` leaves: a Python in .venv that finds the package.
+# What `uv sync` leaves: a Python, in .venv if nothing else is said, that finds the package.
 UV = """\
 #!/bin/sh
-mkdir -p .venv/bin && cat > .venv/bin/python <<END
+bin="${{UV_PROJECT_ENVIRONMENT:-.venv}}/bin"
+mkdir -p "$bin" && cat > "$bin/python" <<END
 {python}
 END
-chmod +x .venv/bin/python
+chmod +x "$bin/python"
 """
 PYTHON = '#!/bin/sh\nPYTHONPATH=src exec {executable} "\\$@"'
 SERVE = """\
@@ -123,6 +124,15 @@ def test_deploy__next_release_takes_the_place_of_the_one_before_and_back(machine
     assert machine.deploy("v1-aaaaaaa", model="first").returncode == 0
     assert machine.health()["model"] == "first"
     assert machine.installed() == ["v1-aaaaaaa", "v2-bbbbbbb"]
+
+
+def test_deploy__runner_with_an_environment_elsewhere__gives_each_release_its_own(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("UV_PROJECT_ENVIRONMENT", str(machine.home / "shared"))
+    done = machine.deploy("v1-0a1b2c3")
+    assert done.returncode == 0, done.stderr
+    assert not (machine.home / "shared").exists()
 
 
 def test_deploy__failed_installation_leaves_nothing_and_the_old_release_runs(

@@ -66,7 +66,8 @@ def install(folder: Path, model: Path) -> None:
         copy(HERE / name, partial / name)
     shutil.copytree(model, partial / "models/model")
     sync = ["uv", "sync", "--quiet", "--locked", "--no-dev", "--no-editable"]
-    outside = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
+    elsewhere = ("VIRTUAL_ENV", "UV_PROJECT_ENVIRONMENT")  # the release's own is in its folder
+    outside = {name: value for name, value in os.environ.items() if name not in elsewhere}
     subprocess.run(sync, cwd=partial, env=outside, check=True)  # noqa: S603
     partial.rename(folder)
 
