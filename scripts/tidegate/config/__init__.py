@@ -8,22 +8,11 @@ from tidegate.config.datasets import (
     Freshness,
     RowCount,
 )
+from tidegate.config.evaluation import Evaluation, SliceColumn
+from tidegate.config.gate import BUDGETS, METRICS, Bound, Budget, Gate
 from tidegate.config.reading import line_of, load, place_of
-from tidegate.config.sections import (
-    BUDGETS,
-    METRICS,
-    Bound,
-    Budget,
-    Config,
-    Deploy,
-    Environment,
-    Evaluation,
-    Gate,
-    Image,
-    Load,
-    Serving,
-    SliceColumn,
-)
+from tidegate.config.release import Deploy, Environment, Image, Load, Serving
+from tidegate.config.service import Config
 from tidegate.config.watch import Objective, Watch, WatchedCost, WatchedData, WatchedLabels
 
 __all__ = [

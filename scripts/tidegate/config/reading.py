@@ -10,7 +10,8 @@ from pydantic import BaseModel, ValidationError
 
 from tidegate.config import document
 from tidegate.config.datasets import Dataset
-from tidegate.config.sections import BUDGETS, METRICS, PROBABILITY_METRICS, Config
+from tidegate.config.gate import BUDGETS, METRICS, PROBABILITY_METRICS
+from tidegate.config.service import Config
 from tidegate.config.watch import OBJECTIVES, Watch
 from tidegate.errors import ConfigError, suggestion
 
