@@ -24,7 +24,7 @@ from tidegate.cli import VERBS, parser_for
 NEEDS_GITHUB = "fetches from GitHub"
 NOT_RUN = {
     "README.md: make demo     # sets up what it needs, then runs the whole road on real flights; "
-    "five to seven minutes": "takes minutes: tests/runner/test_road.py runs the demo's road",
+    "eight or nine minutes": "takes minutes: tests/runner/test_road.py runs the demo's road",
     "README.md: uvx cookiecutter gh:tidegate/tidegate --directory cookiecutter-mlservice":
         NEEDS_GITHUB,
     "docs/index.md: uvx cookiecutter gh:tidegate/tidegate --directory cookiecutter-mlservice":
