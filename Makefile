@@ -37,7 +37,7 @@ test: setup node-modules lint $(SPARK)/.ready ## run every linter and every test
 	@$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder $(LONGEST) tests
 	@$(SPARK)/bin/pytest tests/unit/gate/test_spark.py tests/unit/data/test_data_on_spark.py
 
-nightly: setup node-modules ## property tests with thousands of cases, a dozen services from the template
+nightly: setup node-modules ## property tests with thousands of cases, a dozen services from the template, runbooks
 	@HYPOTHESIS_PROFILE=nightly $(BIN)/pytest -n 2 tests/unit/data/test_engines.py \
 		tests/unit/data/test_uniqueness.py
 	@$(BIN)/pytest -n 3 -m nightly

@@ -22,6 +22,7 @@ import yaml
 from rendering import own_home, render
 from shop import free_port
 
+pytestmark = pytest.mark.nightly  # its commands are processes by the dozen
 BLOCK = re.compile(r"^( *)```sh\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 
 

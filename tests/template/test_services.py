@@ -1,7 +1,7 @@
 """Services from the template, run for real: installed, tested, and through their own workflows.
 
 `make nightly` runs them: each takes minutes. In `make test`, test_road.py takes an example all the
-way, and test_template.py and test_runbooks.py a service as it comes from the template.
+way, and test_template.py a service as it comes from the template.
 """
 
 from __future__ import annotations
