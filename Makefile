@@ -30,11 +30,9 @@ help: ## list the targets
 demo: setup ## run the whole road on real flights: pull request, production, roll-back
 	@PYTHONPATH=scripts $(BIN)/python -m demo
 
-# Three workers for two cores: tests wait for servers and containers as much as they compute. What
-# takes longest begins first.
-LONGEST := tests/runner tests/template tests/containers tests/unit/release
+# Three workers for two cores: tests wait for servers and containers as much as they compute.
 test: setup node-modules lint $(SPARK)/.ready ## run every linter and every test
-	@$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder $(LONGEST) tests
+	@$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
 	@$(SPARK)/bin/pytest tests/unit/gate/test_spark.py tests/unit/data/test_data_on_spark.py
 
 nightly: setup node-modules ## property tests with thousands of cases, a dozen services from the template, runbooks
