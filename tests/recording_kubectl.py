@@ -25,6 +25,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from ports import free_port
+
 # refuse: the API server says no. hang: never answers, nor does a credential plugin below it.
 # time out: kubectl's own --timeout passes. kill before, kill after: who called it dies.
 FAULTS = ("refuse", "hang", "time out", "kill before", "kill after")
@@ -240,12 +242,6 @@ def wait_until_listening(port: int) -> None:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
                 return
         time.sleep(0.02)
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 def get(cluster: Cluster, words: list[str], options: dict[str, str]) -> None:

@@ -16,7 +16,8 @@ import polars as pl
 
 from local_github.act import ROOT
 from pages import blocks, examples
-from shop import DEPLOY, SERVER, free_port
+from ports import free_port
+from shop import DEPLOY, SERVER
 
 # Trains nothing; writes what a pipeline would leave behind. `noise` in the folder says how good the
 # model is, and `version` which one it is.

@@ -18,7 +18,7 @@ from typing import Any
 import httpx
 import pytest
 
-from shop import free_port
+from ports import free_port
 
 STARTUP_SECONDS = 90
 # Where Debian and Ubuntu put what is not on PATH: psql's server, by version.

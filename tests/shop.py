@@ -9,7 +9,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
@@ -21,6 +20,7 @@ from urllib.request import urlopen
 
 import yaml
 
+from ports import free_port
 from tidegate import config as configs
 from tidegate import digest
 from tidegate.config import Config
@@ -414,12 +414,6 @@ def write_overlays(folder: Path) -> None:
         file = folder / "deploy" / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text)
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 def copy_database(source: Path, target: Path) -> None:

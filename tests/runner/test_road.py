@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from demo import scenarios
-from demo.road import APPROVER, AUTHOR, Outcome, Road, docker_answers, free_port
+from demo.road import APPROVER, AUTHOR, Outcome, Road, docker_answers
 from local_github.api import LocalGitHub
+from ports import free_port
 from tidegate.gate import record as records
 
 pytestmark = [

@@ -21,7 +21,7 @@ from urllib.request import urlopen
 import pytest
 
 import render_example
-from shop import free_port
+from ports import free_port
 
 # What `uv sync` leaves: a Python, in .venv if nothing else is said, that finds the package.
 UV = """\

@@ -19,8 +19,8 @@ import polars as pl
 import pytest
 import yaml
 
+from ports import free_port
 from rendering import own_home, render
-from shop import free_port
 
 pytestmark = pytest.mark.nightly  # its commands are processes by the dozen
 BLOCK = re.compile(r"^( *)```sh\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)

@@ -20,10 +20,11 @@ import pytest
 
 import render_example
 from combinations import RUN, SUPPORTED
-from demo.road import APPROVER, Outcome, Road, docker_answers, free_port
+from demo.road import APPROVER, Outcome, Road, docker_answers
 from guarded import guarded
 from local_github.act import LocalRunner
 from local_github.api import LocalGitHub
+from ports import free_port
 from rendering import own_home, render
 from servers import mlflow_server
 from tidegate import config as configs

@@ -17,8 +17,8 @@ from cookiecutter.exceptions import FailedHookException
 
 import render_example
 from combinations import REFUSED, RUN, SUPPORTED
+from ports import free_port
 from rendering import assert_passes_only_what_is_taken, own_home, render
-from shop import free_port
 from tidegate import config as configs
 from tidegate.release.load import under_load
 from tidegate.release.manners import check_manners

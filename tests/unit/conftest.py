@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def connect_port() -> int:
-    from shop import free_port
+    from ports import free_port
 
     return free_port()
 

@@ -16,7 +16,8 @@ import pytest
 from obstore.exceptions import GenericError, UnknownConfigurationKeyError
 from obstore.store import from_url
 
-from object_stores import LISTER, free_ports, google_server, s3_server
+from object_stores import LISTER, google_server, s3_server
+from ports import free_port
 from tidegate.cli import main
 from tidegate.data.sources import dataset_digest, find_files, locate
 from tidegate.data.sources.opening import TableFile, open_files, readable
@@ -161,7 +162,7 @@ def missing(environ: Environment) -> Environment:
 
 
 def unreachable(environ: Environment) -> Environment:
-    return environ | {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{free_ports(1)[0]}"}
+    return environ | {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{free_port()}"}
 
 
 def unknown(environ: Environment) -> Environment:

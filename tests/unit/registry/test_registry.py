@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from ports import free_port
 from servers import mlflow_server
-from shop import free_port
 from tidegate.errors import RegistryError
 from tidegate.registry import EXAMPLES_ARTIFACT, MODEL_ARTIFACT, PREDICTIONS_ARTIFACT, Registry
 from tidegate.release.ledger import Event, Ledger

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from shop import Shop, free_port
+from ports import free_port
+from shop import Shop
 from tidegate.errors import DeployError, ImageError
 from tidegate.release import image as images
 from tidegate.release import promotion, status

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from answering import EXAMPLES, answering, connecting, predictions
-from shop import free_port
+from ports import free_port
 from tidegate.release import manners
 from tidegate.release.manners import bad_requests, check_manners
 from tidegate.release.serving import Check

@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
+from ports import free_port
 from servers import mlflow_server
-from shop import Shop, free_port
+from shop import Shop
 from tidegate.errors import DeployError, RegistryError
 from tidegate.release import lease
 from tidegate.release.deployers import command

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from answering import EXAMPLES, Answer, answering, connecting, predictions
-from shop import free_port
+from ports import free_port
 from tidegate.errors import DeployError
 from tidegate.release.serving import Example, read_examples
 

@@ -17,7 +17,7 @@ from urllib.request import urlopen
 
 import pytest
 
-from shop import free_port
+from ports import free_port
 from tidegate.errors import ConfigError, TidegateError
 from tidegate.watch import prometheus as client
 from tidegate.watch.operations import QUERIES
