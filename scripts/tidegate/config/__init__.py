@@ -9,7 +9,7 @@ from tidegate.config.datasets import (
     RowCount,
 )
 from tidegate.config.evaluation import Evaluation, SliceColumn
-from tidegate.config.gate import BUDGETS, METRICS, Bound, Budget, Gate
+from tidegate.config.gate import BUDGETS, IMAGE_BUDGETS, METRICS, Bound, Budget, Gate
 from tidegate.config.reading import line_of, load, place_of
 from tidegate.config.release import Deploy, Environment, Image, Load, Serving
 from tidegate.config.service import Config
@@ -17,6 +17,7 @@ from tidegate.config.watch import Objective, Watch, WatchedCost, WatchedData, Wa
 
 __all__ = [
     "BUDGETS",
+    "IMAGE_BUDGETS",
     "METRICS",
     "Bound",
     "Budget",

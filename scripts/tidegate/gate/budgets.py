@@ -10,26 +10,10 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from tidegate.config import Budget
+from tidegate.config import IMAGE_BUDGETS, Budget
 from tidegate.errors import DataError
 from tidegate.registry import MEASUREMENT_TAG
 from tidegate.verdict import Verdict
-
-# What `tidegate test-image` measures. The other figures are known before there is an image.
-IMAGE_FIGURES = frozenset(
-    {
-        "latency-p50-ms",
-        "latency-p95-ms",
-        "latency-p99-ms",
-        "load-latency-p50-ms",
-        "load-latency-p95-ms",
-        "load-latency-p99-ms",
-        "throughput-rps",
-        "memory-mb",
-        "load-memory-mb",
-        "image-size-mb",
-    }
-)
 
 
 @dataclass(frozen=True)
@@ -120,7 +104,7 @@ def _unjudged(name: str, budget: Budget, *, no_champion: bool) -> str:
     judged = f"held to its {' and '.join(others)} alone" if others else "not judged"
     if no_champion:
         return f"{name} was {judged}: there is no champion to compare it with."
-    if name in IMAGE_FIGURES:
+    if name in IMAGE_BUDGETS:
         remedy = "tidegate test-image with the champion's release logs it there"
     else:
         remedy = (
