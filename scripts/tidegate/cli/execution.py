@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 import traceback
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -18,7 +19,7 @@ from tidegate.cli import verb_module
 from tidegate.context import Context
 from tidegate.errors import TidegateError
 from tidegate.report.escape import without_commands
-from tidegate.runbook import Runbook, blocked_runbook
+from tidegate.runbook import blocked_runbook
 from tidegate.verdict import Verdict
 
 SCHEMA_VERSION = 1
@@ -54,9 +55,7 @@ def execute(verb: str, arguments: argparse.Namespace, context: Context) -> int:
         config = load(arguments)
         service = getattr(config, "service", None)
         report: Report = module.run(arguments, config, context)
-        blocked = report.blocked and config is not None
-        runbook = blocked_runbook(name, config, context.environ) if blocked else None
-        body = decided(name, report, started, runbook)
+        body = decided(name, report, started, config, context.environ)
         texts = _texts_of(name, body)
         code = 2 if report.verdict is None else 1 if report.blocked else 0
     # The one place where errors end, the unexpected ones and Ctrl-C too.
@@ -73,9 +72,19 @@ def execute(verb: str, arguments: argparse.Namespace, context: Context) -> int:
 
 
 def decided(
-    verb: str, report: Report, started: float, runbook: Runbook | None = None
+    verb: str,
+    report: Report,
+    started: float,
+    config: configs.Config | None = None,
+    environ: Mapping[str, str] = {},
 ) -> dict[str, Any]:
-    """The machine report of a verb that came to an end. started: by time.monotonic."""
+    """The machine report of a verb that came to an end. started: by time.monotonic.
+
+    config, environ: where the service's runbook for a report that blocks is looked for.
+    """
+    runbook = None
+    if report.blocked and config is not None:
+        runbook = blocked_runbook(verb, config, environ)
     return {
         "schema_version": SCHEMA_VERSION,
         "verb": verb,

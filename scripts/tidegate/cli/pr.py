@@ -26,7 +26,6 @@ from tidegate.errors import ConfigError, TidegateError
 from tidegate.gate.gate import gate_model
 from tidegate.registry import Registry
 from tidegate.report.comment import Comment, render_comment
-from tidegate.runbook import blocked_runbook
 from tidegate.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -106,8 +105,6 @@ def _report(
 ) -> dict[str, Any]:
     started = time.monotonic()
     try:
-        report = gate()
-        runbook = blocked_runbook(verb, config, context.environ) if report.blocked else None
-        return decided(verb, report, started, runbook)
+        return decided(verb, gate(), started, config, context.environ)
     except TidegateError as error:
         return undecided(verb, error, config.service, started)
