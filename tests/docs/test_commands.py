@@ -1,13 +1,12 @@
 """Every command of the pages is run, as it stands there; or it is in NOT_RUN, with the reason.
 
 What is not run is held to what can be known of it here: tidegate's verbs and flags, targets of the
-Makefile, extras of the package, questions of the template.
+Makefile, extras of the package.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import re
 import shlex
 import tomllib
@@ -21,19 +20,12 @@ from local_github.act import ROOT
 from pages import Block, every_block, pages
 from tidegate.cli import VERBS, parser_for
 
-NEEDS_GITHUB = "fetches from GitHub"
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # MLflow's own
+
 NOT_RUN = {
     "README.md: make demo     # sets up what it needs, then runs the whole road on real flights; "
     "eight or nine minutes": "takes minutes: tests/runner/test_road.py runs the demo's road",
-    "README.md: uvx cookiecutter gh:tidegate/tidegate --directory cookiecutter-mlservice":
-        NEEDS_GITHUB,
-    "docs/index.md: uvx cookiecutter gh:tidegate/tidegate --directory cookiecutter-mlservice":
-        NEEDS_GITHUB,
-    "docs/how-to/run-without-docker.md: "
-    "uvx cookiecutter gh:tidegate/tidegate --directory cookiecutter-mlservice deployer=command":
-        NEEDS_GITHUB,
-    "docs/index.md: git clone https://github.com/tidegate/tidegate && cd tidegate": NEEDS_GITHUB,
-    "docs/index.md: uv tool install git+https://github.com/tidegate/tidegate": NEEDS_GITHUB,
+    "docs/index.md: make demo": "the same demo",
     "docs/images.md: gh attestation verify oci://ghcr.io/acme/fraud-score@sha256:... "
     "--repo acme/fraud-score \\": "asks GitHub for an attestation",
     "docs/how-to/roll-back.md: docker stop SERVICE-production && docker rename SERVICE-production "
@@ -42,17 +34,6 @@ NOT_RUN = {
         "installs a package; tests/unit/registry/test_databricks.py sees what is said without it",
     "CONTRIBUTING.md: make setup    # uv and the locked tools, into .venv":
         "is what runs this test",
-    "docs/repository-setup.md: GH_TOKEN=$(gh auth token) tidegate doctor "
-    "--repository acme/flights": "asks GitHub about a repository",
-    "docs/repository-setup.md: tidegate doctor --repository acme/flights --apply --reviewer mona "
-    "--reviewer acme/ml-leads": "changes a repository on GitHub",
-    "docs/template.md: uvx cookiecutter gh:tidegate/tidegate --directory cookiecutter-mlservice":
-        NEEDS_GITHUB,
-    "docs/template.md: uvx cruft check       # is there anything new?":
-        "fetches the template from GitHub: tests/template/test_upgrade.py has one of its own",
-    "docs/watch.md: tidegate watch                # exit code 1 while an incident stands, 2 when a "
-    "part could not be decided":
-        "needs recent inputs and labels of a release: tests/unit/watch and tests/runner have them",
     "docs/spark.md: pip install 'tidegate[spark]'":
         "needs a Spark: tests/unit/*/test_*spark.py run the engine",
 }  # fmt: skip
@@ -65,9 +46,11 @@ SANDBOXES: dict[str, Callable[[Path], Path]] = {
     "docs/how-to/only-promotion.md": sandboxes.trained,
     "docs/how-to/run-without-docker.md": sandboxes.without_docker,
     "docs/how-to/several-services.md": sandboxes.services,
+    "docs/watch.md": sandboxes.watched,
 }
 SHELL = every_block("sh")
-RUN = [block for block in SHELL if block.name not in NOT_RUN]
+# Those of GitHub are run by test_commands_of_github.py.
+RUN = [block for block in SHELL if block.name not in NOT_RUN and not block.of_github]
 PAGES_WITH_COMMANDS = sorted({block.page for block in RUN})
 
 
@@ -125,14 +108,12 @@ def test_not_run__is_right_as_far_as_can_be_known(block: Block) -> None:
 
 
 def test_accept__refuses_what_is_not_there() -> None:
-    template = "uvx cookiecutter gh:tidegate/tidegate --directory cookiecutter-mlservice"
     for wrong in (
         "tidegate promot",
         "tidegate promote --too x",
         "X=1 tidegate pr --x",
         "make demmo",
         "pip install 'tidegate[sparc]'",
-        f"{template} deploy=command",
         "curl x",
     ):
         with pytest.raises((AssertionError, SystemExit)):
@@ -149,16 +130,12 @@ def accept(words: list[str]) -> None:
     elif program == "make":
         targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
         assert set(arguments) <= set(targets)
-    elif program == "uvx" and arguments[0] == "cookiecutter":
-        folder = arguments[arguments.index("--directory") + 1]
-        asked = json.loads((ROOT / folder / "cookiecutter.json").read_text())
-        assert {word.partition("=")[0] for word in arguments if "=" in word} <= set(asked)
-    elif program in {"pip", "uv"}:
+    elif program == "pip":
         extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
         for named in re.findall(r"tidegate\[([\w,-]+)\]", " ".join(arguments)):
             assert set(named.split(",")) <= set(extras["optional-dependencies"])
     else:
-        assert program in {"git", "cd", "gh", "docker", "uvx"}, f"nobody knows {program} here"
+        assert program in {"gh", "docker"}, f"nobody knows {program} here"
 
 
 @pytest.mark.parametrize("page", pages(), ids=lambda page: page.relative_to(ROOT).as_posix())
