@@ -118,6 +118,18 @@ WRONG_ONCE: dict[str, tuple[Backend, Any, pl.DataFrame]] = {
         ),
         pl.DataFrame({"a": [0], "b": [None]}, schema_overrides={"b": pl.List(pl.Int64)}),
     ),
+    "a null and a wrong value, of which pandera can say nothing once they meet": (
+        "pandas",
+        pandera.pandas.DataFrameSchema(
+            {
+                "a": pandera.pandas.Column(
+                    "Int8", pandera.pandas.Check.eq(1, ignore_na=False, raise_warning=True)
+                ),
+                "b": pandera.pandas.Column(int),
+            }
+        ),
+        pl.DataFrame({"a": [None, 0], "b": ["", ""]}, schema_overrides={"a": pl.Int8}),
+    ),
     "dates that are all null are texts to pandera": (
         "pandas",
         pandera.pandas.DataFrameSchema(
@@ -132,7 +144,7 @@ WRONG_ONCE: dict[str, tuple[Backend, Any, pl.DataFrame]] = {
 def test_hold__finds_what_pandera_finds_in_cases_that_were_wrong_once(case: str) -> None:
     backend, definition, table = WRONG_ONCE[case]
     schema = Schema("test", backend, definition)
-    held = hold(schema, part_of(table))
+    held = hold(schema, part_of(table, batch_rows=1))
     assert found(held, table.height) == expected(schema, table)
     with pandera_on():
         valid = refusal(definition, frames_of(schema, table).table) is None

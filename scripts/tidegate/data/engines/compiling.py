@@ -269,7 +269,9 @@ class _Compiler:
             by_row = check.element_wise or (
                 built_in_name(check) not in (None, "unique_values_eq") and not check.groupby
             )
-            in_pieces = bool(by_row) and (column is not None or not self.faulty)
+            # pandas raises where a null without an answer and a wrong value come together.
+            apart = self.polars or check.ignore_na
+            in_pieces = bool(by_row) and apart and (column is not None or not self.faulty)
             lazily = self.polars and not in_pieces
         return ByPandera(test.rule, why, columns, in_pieces=in_pieces, lazily=lazily)
 
