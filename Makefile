@@ -38,7 +38,7 @@ test: setup node-modules lint $(SPARK)/.ready ## run every linter and every test
 nightly: setup node-modules ## property tests with thousands of cases, a dozen services from the template, runbooks
 	@HYPOTHESIS_PROFILE=nightly $(BIN)/pytest -n 2 tests/unit/data/test_engines.py \
 		tests/unit/data/test_uniqueness.py
-	@$(BIN)/pytest -n 3 -m nightly
+	@$(BIN)/pytest -n 3 --dist loadgroup -m nightly
 
 lint: setup ## linters, type checker, GitHub's schemas, zizmor, hadolint
 	@$(BIN)/ruff check

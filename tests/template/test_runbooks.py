@@ -22,7 +22,8 @@ import yaml
 from ports import free_port
 from rendering import own_home, render
 
-pytestmark = pytest.mark.nightly  # its commands are processes by the dozen
+# Their commands are processes by the dozen; one worker ships the service for all of them.
+pytestmark = [pytest.mark.nightly, pytest.mark.xdist_group("runbooks")]
 BLOCK = re.compile(r"^( *)```sh\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 
 

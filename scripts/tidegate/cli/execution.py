@@ -18,6 +18,7 @@ from tidegate import config as configs
 from tidegate.cli import verb_module
 from tidegate.context import Context
 from tidegate.errors import TidegateError
+from tidegate.report import terminal
 from tidegate.report.escape import without_commands
 from tidegate.runbook import blocked_runbook
 from tidegate.verdict import Verdict
@@ -174,14 +175,13 @@ def _deliver(
         print(f"tidegate {verb}: the report cannot be written: {error}", file=sys.stderr)
         print(f"  remedy: {remedy}", file=sys.stderr)
         return 2
-    if arguments.json:
-        sys.stdout.write(texts.document)
-    elif report["error"] is None:
-        from tidegate.report import terminal
-
-        terminal.show(texts.text)
-        if texts.page is not None and sys.stdout.isatty():
-            print(f"As a page, with charts: {page}")
+    with terminal.reader():
+        if arguments.json:
+            sys.stdout.write(texts.document)
+        elif report["error"] is None:
+            terminal.show(texts.text)
+            if texts.page is not None and sys.stdout.isatty():
+                print(f"As a page, with charts: {page}")
     if context.environ.get("GITHUB_ACTIONS") == "true":
         from tidegate.github import runner
 

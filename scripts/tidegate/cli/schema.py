@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from typing import Any
 
 from tidegate.config import Config
+from tidegate.report import terminal
 from tidegate.report.schemas import FIELDS, report_schema
 
 
@@ -24,8 +24,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(arguments: argparse.Namespace) -> int:
-    json.dump(schema(arguments.name), sys.stdout, indent=2)
-    sys.stdout.write("\n")
+    with terminal.reader():
+        print(json.dumps(schema(arguments.name), indent=2))
     return 0
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from html import unescape
 from typing import TextIO
 
@@ -11,6 +14,17 @@ from tidegate.report.escape import without_commands
 
 # A chart, and what explains it.
 _CHART = re.compile(r"^```mermaid\n.*?^```\n\n[^\n]*\n", re.DOTALL | re.MULTILINE)
+
+
+@contextmanager
+def reader() -> Iterator[None]:
+    """Around what only prints: its reader may leave when they have seen enough, as `head` does."""
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # What is still to be written goes nowhere, at the end of the process, too.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def show(text: str, stream: TextIO | None = None) -> None:

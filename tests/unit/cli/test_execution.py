@@ -51,6 +51,32 @@ def test_main__empty_input_of_an_action__is_as_if_not_given(capsys):
     assert "missing.yaml: there is no config here" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [("schema config", 0), ("check-data", 0), ("check-data --json", 0), ("gate-model --json", 2)],
+)
+def test_main__nobody_reads_on__costs_neither_the_exit_code_nor_the_report(arguments, code):
+    """As with `| head`, which leaves when it has seen enough."""
+    Path("d.csv").write_text("a\n1\n")
+    Path("schemas.py").write_text(
+        "import pandera.polars as pa\nD = pa.DataFrameSchema({'a': pa.Column(int)})\n"
+    )
+    Path("tidegate.yaml").write_text(
+        "service: d\ndata: {d: {path: d.csv, schema: 'schemas.py:D'}}\n"
+    )
+    reads, writes = os.pipe()
+    os.close(reads)
+    done = subprocess.run(
+        [sys.executable, "-m", "tidegate", *arguments.split()],
+        stdout=writes, stderr=subprocess.PIPE, text=True, check=False,
+    )  # fmt: skip
+    os.close(writes)
+
+    assert (done.returncode, "Pipe" in done.stderr) == (code, False), done.stderr
+    verb = arguments.split()[0]
+    assert verb == "schema" or Path(f"reports/tidegate/{verb}.json").exists()
+
+
 def test_execute__no_config__exits_2_with_both_reports_and_says_what_to_do(capsys):
     assert main(["check-data"]) == 2
 
