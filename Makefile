@@ -22,7 +22,7 @@ export UV_PYTHON_PREFERENCE ?= system
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help setup node-modules demo test nightly benchmark lint docs dist tables examples lock docker-engine \
-	docker-engine-stop clean
+	docker-engine-stop debian-tools clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -123,6 +123,13 @@ lock: | $(UV) ## write requirements/*.txt anew from pyproject.toml
 
 docker-engine: ## as root on Debian or Ubuntu: a Docker engine, a base image, a local registry
 	@scripts/docker-engine start
+
+# A machine that has one of them keeps its own.
+debian-tools: ## as root on Debian or Ubuntu: Chromium and Prometheus, for tests that are skipped without
+	@wanted=; command -v chromium google-chrome >/dev/null || wanted="chromium fonts-dejavu-core"; \
+	command -v promtool >/dev/null || wanted="$$wanted prometheus"; \
+	[ -z "$$wanted" ] || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+		apt-get install -qq -y --no-install-recommends $$wanted >/dev/null; }
 
 docker-engine-stop: ## stop what docker-engine started
 	@scripts/docker-engine stop

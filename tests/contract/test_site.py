@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from browser import CHROMIUM, Browser
+from browser import Browser, in_a_browser
 from local_github.act import ROOT
 
 SPHINX = Path(sys.executable).parent / "sphinx-build"
@@ -84,9 +84,6 @@ def test_site__loads_nothing_from_elsewhere(site: Path) -> None:
     assert foreign == set()
     for style in site.glob("**/*.css"):
         assert not re.search(r"(url\(|@import)\s*[\"']?(https?:)?//", style.read_text())
-
-
-in_a_browser = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
 
 
 @in_a_browser

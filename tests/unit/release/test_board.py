@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from browser import CHROMIUM, Browser
+from browser import Browser, in_a_browser
 from local_github.act import ROOT
 from local_github.api import LocalGitHub
 from shop import Shop, command_config, copy_database, roc_auc
@@ -212,7 +212,7 @@ def test_command__writes_the_page_where_it_is_told(
     assert "The board could not be made" in (reports / "board.html").read_text()
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here")
+@in_a_browser
 def test_board__in_a_browser__reads_well_in_light_dark_and_on_a_phone(
     history: Shop, github: LocalGitHub, monkeypatch: pytest.MonkeyPatch
 ) -> None:

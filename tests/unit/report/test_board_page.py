@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from browser import CHROMIUM, Browser
+from browser import Browser, in_a_browser
 from rendered_page import Page
 from sample_reports import (
     board_report,
@@ -219,7 +219,7 @@ def test_board_page__long_hostile_texts_everywhere__still_fit():
     assert re.search(r"\d+ more metrics stand in the JSON", Page(text).text)
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here")
+@in_a_browser
 def test_board_page__in_a_browser__is_never_wider_than_its_window(tmp_path):
     long = "a_very_long_name_without_any_place_to_break_it_" * 6
     pages = [full_board_report(long), busy(40, 60, 3), PAGES["undecided"], PAGES["empty"]]
@@ -233,7 +233,7 @@ def test_board_page__in_a_browser__is_never_wider_than_its_window(tmp_path):
         assert browser.said == []
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here")
+@in_a_browser
 def test_board_page__in_a_browser__hostile_text_runs_nothing(tmp_path):
     path = tmp_path / "board.html"
     path.write_bytes(rendered(full_board_report("".join(EVIL[:5]))).encode())

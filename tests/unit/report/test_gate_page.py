@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 from itertools import pairwise
 from typing import Any
 
@@ -11,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from browser import Browser
+from browser import Browser, in_a_browser
 from rendered_page import Page
 from sample_reports import (
     budget,
@@ -98,7 +97,7 @@ def test_page__each_outcome__is_well_formed_and_can_be_read_without_seeing_it(na
     assert all(after <= before + 1 for before, after in pairwise(levels))
 
 
-@pytest.mark.skipif(shutil.which("chromium") is None, reason="needs Chromium")
+@in_a_browser
 @pytest.mark.parametrize("width", [375, 1100])
 def test_page__in_a_browser__fits_and_asks_nothing(tmp_path, width):
     file = tmp_path / "gate-model.html"

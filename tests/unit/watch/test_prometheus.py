@@ -29,7 +29,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # MLflow'
 AT = datetime(2026, 3, 3, 6, tzinfo=UTC)
 real = pytest.mark.skipif(
     shutil.which("prometheus") is None or shutil.which("promtool") is None,
-    reason="needs Debian's package prometheus",
+    reason="needs Prometheus and its promtool (make debian-tools)",
 )
 
 
