@@ -46,7 +46,8 @@ class Browser:
         self._process = subprocess.Popen(
             ["bash", "-c", _ON_3_AND_4, "-", str(CHROMIUM), *_FLAGS,
              f"--user-data-dir={self._profile.name}", "about:blank"],
-            env={**os.environ, "COMMANDS": str(commands), "ANSWERS": str(answers)},
+            env={**os.environ, "COMMANDS": str(commands), "ANSWERS": str(answers),
+                 "TMPDIR": self._profile.name},  # else it leaves folders there
             pass_fds=(commands, answers),
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
