@@ -10,12 +10,14 @@ import time
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from glob import glob
 from pathlib import Path
 from threading import Thread
 from typing import IO, Any
 
 from tidegate import processes
 from tidegate.config import Config
+from tidegate.data.sources.stores import is_address
 from tidegate.errors import ConfigError, DataError, TidegateError
 from tidegate.verdict import Verdict
 
@@ -121,8 +123,12 @@ def pull_data(
 ) -> CommandReport:
     """`dvc pull`, from `remote_url` where one is given.
 
+    Where the repository has no DVC there is nothing to fetch, and the report names no command.
     Raises PipelineError when DVC fails, DataError when a dataset is still not there.
     """
+    if not (remote_url or targets or _has_dvc(config.root)):
+        _datasets_are_there(config)
+        return CommandReport(config.service, "", 0.0)
     words = shlex.split(dvc)
     seconds = 0.0
     if remote_url:
@@ -137,13 +143,23 @@ def pull_data(
     return CommandReport(config.service, shlex.join(pull), seconds)
 
 
+def _has_dvc(folder: Path) -> bool:
+    """Whether DVC would find a repository of its own here, or above."""
+    return any((place / ".dvc").is_dir() for place in (folder, *folder.resolve().parents))
+
+
 def _datasets_are_there(config: Config) -> None:
+    """See that they are, save those in an object store, which are read where they are."""
     for name, dataset in config.data.items():
-        if not any(config.root.glob(dataset.path)):
+        if is_address(dataset.path):
+            continue
+        # pathlib's own globbing takes no path from the root.
+        if not glob(dataset.path, root_dir=config.root, recursive=True, include_hidden=True):
             raise DataError(
                 f"dataset {name} is not there after the pull",
                 where=dataset.path,
-                remedy="track it with `dvc add`, commit the .dvc file, and run `dvc push`",
+                remedy="track it with `dvc add`, commit the .dvc file, and run `dvc push`; or "
+                "commit the data",
             )
 
 

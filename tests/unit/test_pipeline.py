@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -78,7 +79,42 @@ def test_reproduce__pipeline_that_writes_no_table_is_an_error(config: Config) ->
         reproduce(config, f"{PYTHON} -c pass", os.environ)
 
 
+@pytest.mark.parametrize("path", ["s3://shop/orders/*.parquet", "{folder}/orders.*"])
+def test_pull_data__data_that_dvc_does_not_track_are_looked_for_where_they_are(
+    tmp_path: Path, path: str
+) -> None:
+    (tmp_path / "orders.parquet").touch()
+    (tmp_path / ".dvc").mkdir()
+    (tmp_path / "tidegate.yaml").write_text(
+        "data: {orders: {path: '" + path.format(folder=tmp_path) + "', schema: s.py:Orders}}\n"
+    )
+    pull_data(configs.load(tmp_path / "tidegate.yaml"), f"{PYTHON} -c pass", None, [], os.environ)
+
+
+def test_pull_data__repository_without_dvc__has_nothing_to_fetch(config: Config) -> None:
+    config.resolve("orders.parquet").write_text("data")
+    report = pull_data(config, "no-such-command-anywhere", None, [], os.environ)
+    assert report.command == ""
+
+    config.resolve("orders.parquet").unlink()
+    with pytest.raises(DataError, match="dataset orders is not there"):
+        pull_data(config, "no-such-command-anywhere", None, [], os.environ)
+
+
+def test_pull_data__repository_with_dvc_above_the_service__is_asked(config: Config) -> None:
+    service = config.root / "services/shop"
+    service.mkdir(parents=True)
+    shutil.copy(config.path, service)
+    (config.root / ".dvc").mkdir()
+    with pytest.raises(PipelineError, match="no-such-command-anywhere"):
+        pull_data(
+            configs.load(service / "tidegate.yaml"), "no-such-command-anywhere", None, [],
+            os.environ,
+        )  # fmt: skip
+
+
 def test_pull_data__data_that_is_still_missing_is_an_error(config: Config) -> None:
+    (config.root / ".dvc").mkdir()
     with pytest.raises(DataError, match="dataset orders is not there after the pull"):
         pull_data(config, f"{PYTHON} -c pass", None, [], os.environ)
 

@@ -1,5 +1,7 @@
 """Fetch the service's DVC-tracked data, and see that every dataset of the config is there.
 
+Without DVC in the repository there is nothing to fetch.
+
 example:
   tidegate pull-data --remote-url s3://acme-dvc/fraud
 """

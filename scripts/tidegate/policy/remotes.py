@@ -6,6 +6,7 @@ profile's `credential_process`). So can those of another repository that a .dvc 
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
@@ -38,7 +39,9 @@ def by_the_base(config: Config, branch: Branch | None) -> Iterator[None]:
     _refuse_others(config.root, path, top)
     _refuse_imports(branch)
     mine = path.read_bytes() if path.is_file() else None
+    was_there = path.parent.is_dir()
     try:
+        path.parent.mkdir(exist_ok=True)
         path.unlink(missing_ok=True)
         path.write_text(text, encoding="utf-8")
         yield
@@ -46,6 +49,8 @@ def by_the_base(config: Config, branch: Branch | None) -> Iterator[None]:
         path.unlink(missing_ok=True)
         if mine is not None:
             path.write_bytes(mine)
+        if not was_there:
+            shutil.rmtree(path.parent)  # with what DVC put there
 
 
 def _settings_of(branch: Branch, config: Config) -> tuple[PurePosixPath, str] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from pathlib import Path
 
@@ -51,6 +52,16 @@ def test_pull__settings_of_the_change_are_not_used_and_stay_as_they_are(
     assert (service.root / "seen").read_text() == BASE
     assert settings.read_text() == EVIL
     assert service.git("status", "--porcelain", ".dvc") == ""
+
+
+def test_pull__change_that_takes_dvc_away_fetches_from_where_the_base_does(
+    service: Repository,
+) -> None:
+    shutil.rmtree(service.top / ".dvc")
+    service.commit()
+    assert pull(service) == 0
+    assert (service.root / "seen").read_text() == BASE
+    assert not (service.top / ".dvc").exists()
 
 
 def test_pull__link_in_the_place_of_the_settings_is_not_written_through(

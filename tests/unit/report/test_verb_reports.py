@@ -187,6 +187,8 @@ def test_report_schema__a_report_and_an_undecided_one__are_valid(verb):
         validator.validate(full_board_report())
     if verb == "watch":
         validator.validate(full_watch_report())
+    if verb == "pull-data":
+        validator.validate(command_report(verb, command=""))
     validator.validate({**undecided(verb), "service": None})
 
 
