@@ -35,10 +35,11 @@ test: setup node-modules lint $(SPARK)/.ready ## run every linter and every test
 	@$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
 	@$(SPARK)/bin/pytest tests/unit/gate/test_spark.py tests/unit/data/test_data_on_spark.py
 
+# What the property tests find does not keep the rest from being tried.
 nightly: setup node-modules ## property tests with thousands of cases, a dozen services from the template, runbooks
 	@HYPOTHESIS_PROFILE=nightly $(BIN)/pytest -n 2 tests/unit/data/test_engines.py \
-		tests/unit/data/test_uniqueness.py
-	@$(BIN)/pytest -n 3 --dist loadgroup -m nightly
+		tests/unit/data/test_uniqueness.py; found=$$?; \
+	$(BIN)/pytest -n 3 --dist loadgroup -m nightly && exit $$found
 
 lint: setup ## linters, type checker, GitHub's schemas, zizmor, hadolint
 	@$(BIN)/ruff check

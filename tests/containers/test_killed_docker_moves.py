@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 pytestmark = [
     pytest.mark.docker,
+    pytest.mark.nightly,  # `make test` kills the same moves with another deployer
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # MLflow's own
 ]
 

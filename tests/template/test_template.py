@@ -9,6 +9,7 @@ import re
 import signal
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -198,52 +199,62 @@ def test_example__is_the_template_rendered_with_its_own_files(tmp_path: Path, na
     assert files(example) == files(fresh)
 
 
-def test_template__service_passes_its_own_tests_linters_pipeline_and_checks(
-    tmp_path: Path,
-) -> None:
-    service = render(tmp_path, {})
-    inherited = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
-    environ = {**inherited, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+@dataclass(frozen=True)
+class Rendered:
+    """A service of the defaults, committed."""
 
-    def run(*command: str) -> str:
+    folder: Path
+    environ: dict[str, str]
+
+    def run(self, *command: str, code: int = 0) -> str:
         done = subprocess.run(
-            command, cwd=service, env=environ, capture_output=True, text=True, check=False
+            command, cwd=self.folder, env=self.environ, capture_output=True, text=True, check=False
         )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
+        assert done.returncode == code, done.stdout + done.stderr
+        return done.stdout + done.stderr
 
-    run("git", "add", "--all")
-    run("git", "commit", "--quiet", "--message", "first")
-    run("make", "lint")
-    run("make", "test")
-    run("make", "data")
-    assert "Ready to merge" in run("make", "pr")
-    run("make", "card")
-    assert "brier-score" in (service / "MODEL_CARD.md").read_text()
-    assert "All is well" in run("tidegate", "doctor", "--only", "config")
-    behaviours = service / "tests/behaviours.py"
+
+@pytest.fixture
+def service(tmp_path: Path) -> Rendered:
+    inherited = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
+    environ = {**inherited, "PATH": f"{BIN}:{os.environ['PATH']}"}
+    service = Rendered(render(tmp_path, {}), environ)
+    service.run("git", "add", "--all")
+    service.run("git", "commit", "--quiet", "--message", "first")
+    return service
+
+
+def test_template__service_passes_its_own_tests_and_linters(service: Rendered) -> None:
+    service.run("make", "lint")
+    service.run("make", "test")
+
+
+@pytest.mark.nightly
+def test_template__service_passes_its_pipeline_and_checks(service: Rendered) -> None:
+    service.run("make", "data")
+    assert "Ready to merge" in service.run("make", "pr")
+    service.run("make", "card")
+    assert "brier-score" in (service.folder / "MODEL_CARD.md").read_text()
+    assert "All is well" in service.run("tidegate", "doctor", "--only", "config")
+    behaviours = service.folder / "tests/behaviours.py"
     behaviours.write_text(behaviours.read_text().replace('{"mean_radius": 25}, 0.5', "{}, 2"))
-    stopped = subprocess.run(
-        ["tidegate", "reproduce-pipeline"],
-        cwd=service, env=environ, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert stopped.returncode == 2
-    assert (
-        "a large tumour is more likely to be malignant: {} must give at least 2" in stopped.stderr
-    )
-    found = {check.name: check for check in checks_of_the_running(service, environ)}
+    told = service.run("tidegate", "reproduce-pipeline", code=2)
+    assert "a large tumour is more likely to be malignant: {} must give at least 2" in told
+    found = {check.name: check for check in checks_of_the_running(service)}
     assert [check for check in found.values() if check.verdict is not Verdict.PASS] == []
     assert {"predictions", "bad request: deep nesting", "load"} <= set(found)
 
 
-def checks_of_the_running(service: Path, environ: dict[str, str]) -> list[Check]:
+def checks_of_the_running(service: Rendered) -> list[Check]:
     """What `tidegate test-image` holds a container to, of the service as a process."""
-    config = configs.load(service / "tidegate.yaml")
-    examples = read_examples(service / config.serving.examples)
+    config = configs.load(service.folder / "tidegate.yaml")
+    examples = read_examples(service.folder / config.serving.examples)
     port = free_port()
     command = ["uv", "run", "--locked", "python", "-m", "tumour_check.serve", "--port", str(port)]
     with (
-        subprocess.Popen(command, cwd=service, env=environ, start_new_session=True) as process,
+        subprocess.Popen(
+            command, cwd=service.folder, env=service.environ, start_new_session=True
+        ) as process,
         connect(f"http://127.0.0.1:{port}", config.serving) as running,
     ):
         try:
