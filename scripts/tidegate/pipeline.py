@@ -153,8 +153,9 @@ def _datasets_are_there(config: Config) -> None:
     for name, dataset in config.data.items():
         if is_address(dataset.path):
             continue
-        # pathlib's own globbing takes no path from the root.
-        if not glob(dataset.path, root_dir=config.root, recursive=True, include_hidden=True):
+        # Path.glob takes no path from the root.
+        paths = glob(dataset.path, root_dir=config.root, recursive=True, include_hidden=True)  # noqa: PTH207
+        if not paths:
             raise DataError(
                 f"dataset {name} is not there after the pull",
                 where=dataset.path,
