@@ -125,12 +125,8 @@ lock: | $(UV) ## write requirements/*.txt anew from pyproject.toml
 docker-engine: ## as root on Debian or Ubuntu: a Docker engine, a base image, a local registry
 	@scripts/docker-engine start
 
-# A machine that has one of them keeps its own.
 debian-tools: ## as root on Debian or Ubuntu: Chromium and Prometheus, for tests that are skipped without
-	@wanted=; command -v chromium google-chrome >/dev/null || wanted="chromium fonts-dejavu-core"; \
-	command -v promtool >/dev/null || wanted="$$wanted prometheus"; \
-	[ -z "$$wanted" ] || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
-		apt-get install -qq -y --no-install-recommends $$wanted >/dev/null; }
+	@scripts/debian-tools
 
 docker-engine-stop: ## stop what docker-engine started
 	@scripts/docker-engine stop

@@ -32,9 +32,7 @@ def s3_server(folder: Path) -> Iterator[dict[str, str]]:
     ]
     (folder / "s3.json").write_text(json.dumps({"identities": identities}))
     names = ("master", "volume", "filer", "s3")
-    ports = dict(
-        zip(names, zip(*[iter([free_port() for _ in range(8)])] * 2, strict=True), strict=True)
-    )
+    ports = {name: (free_port(), free_port()) for name in names}
     address = f"http://127.0.0.1:{ports['s3'][0]}"
     command = [
         str(Path(sysconfig.get_path("scripts"), "weed")),
