@@ -123,12 +123,8 @@ def pull_data(
 ) -> CommandReport:
     """`dvc pull`, from `remote_url` where one is given.
 
-    Where the repository has no DVC there is nothing to fetch, and the report names no command.
     Raises PipelineError when DVC fails, DataError when a dataset is still not there.
     """
-    if not (remote_url or targets or _has_dvc(config.root)):
-        _datasets_are_there(config)
-        return CommandReport(config.service, "", 0.0)
     words = shlex.split(dvc)
     seconds = 0.0
     if remote_url:
@@ -143,9 +139,19 @@ def pull_data(
     return CommandReport(config.service, shlex.join(pull), seconds)
 
 
-def _has_dvc(folder: Path) -> bool:
-    """Whether DVC would find a repository of its own here, or above."""
-    return any((place / ".dvc").is_dir() for place in (folder, *folder.resolve().parents))
+def has_dvc(config: Config) -> bool:
+    """Whether DVC would find a repository of its own in the config's folder, or above."""
+    folder = config.root.resolve()
+    return any((place / ".dvc").is_dir() for place in (folder, *folder.parents))
+
+
+def nothing_to_pull(config: Config) -> CommandReport:
+    """For a repository without DVC; the report names no command.
+
+    Raises DataError when a dataset is not there.
+    """
+    _datasets_are_there(config)
+    return CommandReport(config.service, "", 0.0)
 
 
 def _datasets_are_there(config: Config) -> None:

@@ -128,7 +128,6 @@ def test_pull_data__dvc_runs_under_the_login_and_nothing_is_left(tmp_path: Path)
     from tidegate import config as configs
     from tidegate.pipeline import pull_data
 
-    (tmp_path / ".dvc").mkdir()
     (tmp_path / "tidegate.yaml").write_text("service: shop\n")
     (tmp_path / "dvc.py").write_text(
         "import os; open('seen', 'w').write(open(os.environ['AWS_WEB_IDENTITY_TOKEN_FILE']).read())"

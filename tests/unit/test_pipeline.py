@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tidegate import config as configs
 from tidegate import processes
+from tidegate.cli import main
 from tidegate.config import Config
 from tidegate.errors import DataError
 from tidegate.pipeline import PipelineError, pull_data, reproduce, run
@@ -84,21 +87,27 @@ def test_pull_data__data_that_dvc_does_not_track_are_looked_for_where_they_are(
     tmp_path: Path, path: str
 ) -> None:
     (tmp_path / "orders.parquet").touch()
-    (tmp_path / ".dvc").mkdir()
     (tmp_path / "tidegate.yaml").write_text(
         "data: {orders: {path: '" + path.format(folder=tmp_path) + "', schema: s.py:Orders}}\n"
     )
     pull_data(configs.load(tmp_path / "tidegate.yaml"), f"{PYTHON} -c pass", None, [], os.environ)
 
 
+def pulled(config: Config) -> tuple[int, dict[str, Any]]:
+    """What the verb says, with a DVC that cannot be started."""
+    code = main(["pull-data", f"--config={config.path}", "--dvc=no-such-command-anywhere"])
+    return code, json.loads(config.resolve("reports/tidegate/pull-data.json").read_text())
+
+
 def test_pull_data__repository_without_dvc__has_nothing_to_fetch(config: Config) -> None:
     config.resolve("orders.parquet").write_text("data")
-    report = pull_data(config, "no-such-command-anywhere", None, [], os.environ)
-    assert report.command == ""
+    code, report = pulled(config)
+    assert (code, report["command"]) == (0, "")
 
     config.resolve("orders.parquet").unlink()
-    with pytest.raises(DataError, match="dataset orders is not there"):
-        pull_data(config, "no-such-command-anywhere", None, [], os.environ)
+    code, report = pulled(config)
+    assert code == 2
+    assert "dataset orders is not there" in report["error"]["what"]
 
 
 def test_pull_data__repository_with_dvc_above_the_service__is_asked(config: Config) -> None:
@@ -106,15 +115,12 @@ def test_pull_data__repository_with_dvc_above_the_service__is_asked(config: Conf
     service.mkdir(parents=True)
     shutil.copy(config.path, service)
     (config.root / ".dvc").mkdir()
-    with pytest.raises(PipelineError, match="no-such-command-anywhere"):
-        pull_data(
-            configs.load(service / "tidegate.yaml"), "no-such-command-anywhere", None, [],
-            os.environ,
-        )  # fmt: skip
+    code, report = pulled(configs.load(service / "tidegate.yaml"))
+    assert code == 2
+    assert "no-such-command-anywhere" in report["error"]["what"]
 
 
 def test_pull_data__data_that_is_still_missing_is_an_error(config: Config) -> None:
-    (config.root / ".dvc").mkdir()
     with pytest.raises(DataError, match="dataset orders is not there after the pull"):
         pull_data(config, f"{PYTHON} -c pass", None, [], os.environ)
 

@@ -17,7 +17,7 @@ from tidegate.cli import lines
 from tidegate.cli.base import branch_of
 from tidegate.config import Config
 from tidegate.context import Context
-from tidegate.pipeline import CommandReport, pull_data
+from tidegate.pipeline import CommandReport, has_dvc, nothing_to_pull, pull_data
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -56,12 +56,15 @@ def run(arguments: argparse.Namespace, config: Config, context: Context) -> Comm
     from tidegate.policy import project, remotes
 
     branch = branch_of(arguments.base, config, context)
-    with (
-        project.by_the_base(arguments.dvc, config, branch, context.environ) as dvc,
-        remotes.by_the_base(config, branch),
-        logged_in(arguments.login, context) as environ,
-    ):
-        return pull_data(config, dvc, arguments.remote_url, arguments.target, environ)
+    with remotes.by_the_base(config, branch):
+        # Before the base's project is installed to run its DVC, which takes a while.
+        if not (arguments.remote_url or arguments.target or has_dvc(config)):
+            return nothing_to_pull(config)
+        with (
+            project.by_the_base(arguments.dvc, config, branch, context.environ) as dvc,
+            logged_in(arguments.login, context) as environ,
+        ):
+            return pull_data(config, dvc, arguments.remote_url, arguments.target, environ)
 
 
 @contextmanager
